@@ -1,0 +1,25 @@
+package sync
+
+import "context"
+
+// Result is what one run did.
+type Result struct {
+	Summary Summary
+	// Held lists what the mass-deletion guard holds back after this run; the
+	// run counts as a success for everything else.
+	Held []HeldFolder
+	// Damaged lists messages (local names) found empty or cut short; they were
+	// not sent, and the next pull mends them.
+	Damaged []string
+}
+
+// Runner carries out runs for the [Engine]. [Sessions] is the real one.
+type Runner interface {
+	// Run makes one pull or push. It reports progress as it goes, from any
+	// goroutine, never after it returned. Errors are *fault.Error.
+	Run(ctx context.Context, endpoint string, d Direction, report func(Progress)) (Result, error)
+	// Confirm lets the next runs carry out the deletions held back now.
+	Confirm(endpoint string) error
+	// Restore lets the next runs bring back the messages whose deletion is held.
+	Restore(endpoint string) error
+}
