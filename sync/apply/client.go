@@ -1,0 +1,385 @@
+package apply
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"slices"
+
+	"smd-applet/sync/delta"
+	"smd-applet/sync/durable"
+	"smd-applet/sync/fault"
+	"smd-applet/sync/guard"
+	"smd-applet/sync/index"
+	"smd-applet/sync/maildir"
+	"smd-applet/sync/vcdiff"
+	"smd-applet/sync/wire/smd1"
+)
+
+// Options says where changes are applied, and how.
+type Options struct {
+	Store    *maildir.Store
+	Files    index.Files
+	Ledger   *guard.Ledger
+	Limits   *guard.Limits // nil: the other end guards
+	Excluded func(local string) bool
+	// FailOnConflict ends the run where both ends changed a message, as SMD does.
+	FailOnConflict bool
+	DryRun         bool // write nothing
+	// SharedState says that both ends use one db-file, which only the server
+	// renames (smd 1.3, -l).
+	SharedState bool
+	Progress    func(Step) // told of each phase and message; may be nil
+	Log         *slog.Logger
+}
+
+// Step is how far a run is.
+type Step struct {
+	Phase       Phase
+	Done, Total int // messages; Total is 0 while it is unknown
+	Bytes       int64
+}
+
+// Phase is SMD's numbering of what a run does.
+type Phase int
+
+// The phases of a run.
+const (
+	Handshake Phase = iota
+	Detection
+	Transfer
+	Agreement
+)
+
+// Result is what a run changed at this end.
+type Result struct {
+	Counts    delta.Counts
+	Conflicts int            // messages kept twice, or kept though deleted there
+	Bytes     int64          // of messages received
+	DBBytes   int64          // of the db-file patch
+	Held      map[string]int // by remote folder: deletions held back
+	Actions   []delta.Action // what the other end sent
+	Committed bool
+}
+
+// ErrPatch says that the new agreed state could not be taken over.
+var ErrPatch = errors.New("the new agreed state can't be taken over")
+
+// Run applies the other end's changes. Whatever it returns, no message is lost:
+// what was not reached is done by the next run.
+func Run(ctx context.Context, conn *smd1.Conn, opt Options) (*Result, error) {
+	r := &run{
+		conn: conn, opt: opt, log: opt.Log,
+		view: newView(opt.Store), dirty: make(dirtyDirs), empty: make(map[maildir.Name]bool),
+		deletes: make(map[string]bool), arrives: make(map[string]bool), touched: make(map[string]bool),
+		arriving: maildir.NewHasher(), buf: make([]byte, 64<<10),
+		result: &Result{Held: make(map[string]int)},
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	err := r.do(ctx)
+	if err != nil {
+		discard(r.copies)
+		// The other end learns that it is over; it may be gone already.
+		_ = conn.SendAbort()
+	}
+	return r.result, err
+}
+
+// run is the state of one run.
+type run struct {
+	conn  *smd1.Conn
+	opt   Options
+	log   *slog.Logger
+	old   *index.Index
+	since int64 // files not touched since then (Unix ns) are as the agreed state says
+
+	actions []delta.Action
+	deletes map[string]bool // names of DELETE actions
+	arrives map[string]bool // names the other end adds again though held here
+	touched map[string]bool // names any action is about
+
+	view      *view
+	localOnly map[maildir.Sum]maildir.Name
+	empty     map[maildir.Name]bool // empty files to be replaced
+	jobs      []job
+	copies    []arrival
+	removals  []removal
+	fetched   []string // names of the ledger that are fetched again
+	dirty     dirtyDirs
+
+	arriving    *maildir.Hasher
+	buf         []byte
+	done, total int
+	result      *Result
+}
+
+func (r *run) step(p Phase) {
+	if r.opt.Progress != nil {
+		r.opt.Progress(Step{Phase: p, Done: r.done, Total: r.total, Bytes: r.result.Bytes})
+	}
+}
+
+func (r *run) do(ctx context.Context) error {
+	r.step(Handshake)
+	if err := r.conn.Agree(r.opt.Files, r.opt.DryRun); err != nil {
+		return err
+	}
+	var err error
+	if r.old, err = index.Load(r.opt.Files.DB); err != nil {
+		return fault.New(fault.Internal, "read the agreed state", r.opt.Files.DB, err)
+	}
+	since, err := r.opt.Files.ScanTime()
+	if err != nil {
+		return fault.New(fault.Internal, "read the time of the last scan", r.opt.Files.DB, err)
+	}
+	if !since.IsZero() {
+		r.since = since.UnixNano()
+	}
+	r.step(Detection)
+	if err := r.readActions(ctx); err != nil {
+		return err
+	}
+	r.result.Actions = r.actions
+	for _, a := range r.actions {
+		r.result.Counts.Add(a)
+	}
+	r.total = len(r.actions)
+	r.step(Transfer)
+	if !r.opt.DryRun {
+		if err := r.applyAll(ctx); err != nil {
+			return err
+		}
+	}
+	r.step(Agreement)
+	return r.commit()
+}
+
+func (r *run) readActions(ctx context.Context) error {
+	for {
+		a, err := r.conn.ReadAction()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.Is(err, smd1.ErrAborted):
+			return fault.New(fault.RemoteFailed, "receive the changes", "", err)
+		case err != nil:
+			return lost("receive the changes", err)
+		case a.Kind == delta.Fail:
+			return fault.New(fault.RemoteFailed, "scan at the other end", "", errors.New(a.Text))
+		case len(r.actions) >= maxActions:
+			return fault.New(fault.Protocol, "receive the changes", "", errors.New("more changes than any mailbox has"))
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r.actions = append(r.actions, a)
+	}
+}
+
+// maxActions bounds what is kept of the other end's changes.
+const maxActions = 8 << 20
+
+// applyAll brings the mailbox to the state the actions describe, durably.
+func (r *run) applyAll(ctx context.Context) error {
+	var deletions []delta.Action
+	for _, a := range r.actions {
+		if a.Kind == delta.Delete {
+			r.deletes[a.Dst] = true
+			deletions = append(deletions, a)
+		}
+		if _, held := r.opt.Ledger.HeldHere[a.Dst]; held && a.Kind != delta.Delete {
+			r.arrives[a.Dst] = true
+		}
+		if _, wanted := r.opt.Ledger.Fetch[a.Dst]; wanted {
+			r.touched[a.Dst] = true
+		}
+		if _, wanted := r.opt.Ledger.Fetch[a.Src]; wanted {
+			r.touched[a.Src] = true
+		}
+	}
+	for _, a := range r.actions {
+		if a.Kind == delta.Delete {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		before := len(r.jobs)
+		if err := r.resolve(ctx, a); err != nil {
+			return err
+		}
+		if len(r.jobs) == before {
+			r.done++
+			r.step(Transfer)
+		}
+	}
+	if err := r.judge(deletions); err != nil {
+		return err
+	}
+	if err := r.settleLedger(ctx); err != nil {
+		return err
+	}
+	if err := r.installCopies(); err != nil {
+		return err
+	}
+	jobs := r.jobs
+	r.jobs = nil
+	if err := r.fetchAll(ctx, jobs); err != nil {
+		return err
+	}
+	if err := r.dirty.sync(); err != nil {
+		return err
+	}
+	if err := r.remove(ctx); err != nil {
+		return err
+	}
+	if err := r.dirty.sync(); err != nil {
+		return err
+	}
+	clear(r.opt.Ledger.DeleteHere)
+	for _, name := range r.fetched {
+		delete(r.opt.Ledger.Fetch, name)
+	}
+	if err := r.opt.Ledger.Save(); err != nil {
+		return fault.New(maildir.KindOf(err), "write the list of held deletions", "", err)
+	}
+	return nil
+}
+
+// commit takes the new agreed state over from the server.
+func (r *run) commit() error {
+	if err := r.conn.SendWord(smd1.Commit); err != nil {
+		return lost("commit", err)
+	}
+	size, chunk, err := r.conn.ReadChunk()
+	if err != nil {
+		if errors.Is(err, smd1.ErrAborted) {
+			return fault.New(fault.RemoteFailed, "commit", "", err)
+		}
+		return &fault.Error{Kind: fault.Network, Op: "commit", Context: "receive-delta", Err: err}
+	}
+	r.result.DBBytes = size
+	if r.opt.DryRun || r.opt.SharedState {
+		if _, err := io.Copy(io.Discard, chunk); err != nil {
+			return lost("commit", err)
+		}
+	} else if err := r.takeOver(chunk); err != nil {
+		return err
+	}
+	if err := r.conn.SendWord(smd1.Done); err != nil {
+		return lost("commit", err)
+	}
+	r.result.Committed = true
+	return nil
+}
+
+// takeOver makes the new state from the patch, checks it and commits it.
+func (r *run) takeOver(chunk io.Reader) error {
+	files := r.opt.Files
+	patch := files.Patch()
+	if err := durable.WriteFile(patch, 0o600, func(w io.Writer) error {
+		_, err := io.Copy(w, chunk)
+		return err
+	}); err != nil {
+		return &fault.Error{Kind: networkOr(err), Op: "commit", Path: patch, Context: "receive-delta", Err: fmt.Errorf("%w: %w", ErrPatch, err)}
+	}
+	defer os.Remove(patch)
+	if err := files.DiscardMtime(); err != nil {
+		return fault.New(maildir.KindOf(err), "commit", files.DB, err)
+	}
+	if err := durable.WriteFile(files.New(), 0o600, func(w io.Writer) error { return decode(w, files.DB, patch) }); err != nil {
+		return fault.New(patchKind(err), "commit", files.New(), fmt.Errorf("%w: %w", ErrPatch, err))
+	}
+	if err := r.check(files.New()); err != nil {
+		return errors.Join(fault.New(fault.Protocol, "commit", files.New(), fmt.Errorf("%w: %w", ErrPatch, err)), files.Discard())
+	}
+	if err := files.Commit(); err != nil {
+		return fault.New(maildir.KindOf(err), "commit", files.DB, err)
+	}
+	return nil
+}
+
+func networkOr(err error) fault.Kind {
+	if k := maildir.KindOf(err); k != fault.Internal {
+		return k
+	}
+	return fault.Network
+}
+
+func patchKind(err error) fault.Kind {
+	if k := maildir.KindOf(err); k == fault.DiskFull || k == fault.Permission {
+		return k
+	}
+	return fault.Protocol
+}
+
+// maxState bounds a db-file made from a patch, in bytes: ten million messages.
+const maxState = 2 << 30
+
+func decode(w io.Writer, old, patch string) error {
+	var source io.ReaderAt = bytesNone{}
+	var size int64
+	switch f, err := os.Open(old); {
+	case err == nil:
+		defer f.Close()
+		st, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		source, size = f, st.Size()
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	p, err := os.Open(patch)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return vcdiff.Decode(w, source, size, bufio.NewReader(p), vcdiff.Limits{Target: maxState})
+}
+
+type bytesNone struct{}
+
+func (bytesNone) ReadAt([]byte, int64) (int, error) { return 0, io.EOF }
+
+// check refuses a new state that lists a message this end was never told of: the
+// next push would take it for one deleted here.
+func (r *run) check(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	told := make(map[string]int32, len(r.actions))
+	for i, a := range r.actions {
+		if a.Kind != delta.Delete {
+			told[a.Dst] = int32(i)
+		}
+	}
+	return index.EachLine(bufio.NewReaderSize(f, 64<<10), func(e index.Entry) error {
+		if i, ok := told[e.Name]; ok && r.actions[i].Sum == e.Sum {
+			return nil
+		}
+		if was, ok := r.old.Lookup(e.Name); ok && was.Sum == e.Sum {
+			return nil
+		}
+		return fmt.Errorf("it lists %q, which was not among the changes", e.Name)
+	})
+}
+
+// HeldFolders returns the folders with held deletions, sorted.
+func (r *Result) HeldFolders() []string {
+	names := make([]string, 0, len(r.Held))
+	for n := range r.Held {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}

@@ -1,0 +1,122 @@
+package maildir
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+
+	"golang.org/x/sys/unix"
+
+	"smd-applet/sync/durable"
+	"smd-applet/sync/fault"
+)
+
+// Place is where a message is, or will be, at this end.
+type Place struct {
+	Folder Folder
+	Sub    string
+	File   string
+}
+
+// Rel returns the place's path relative to Folder.Root.
+func (p Place) Rel() string { return p.Folder.Rel(p.Sub, p.File) }
+
+// Path returns the place's path below home, for people.
+func (p Place) Path() string { return path.Join(p.Folder.Path, p.Sub, p.File) }
+
+// Place finds the local place of a message's remote name.
+func (s *Store) Place(n Name) (Place, error) {
+	f, err := s.Folder(n.Folder)
+	return Place{f, n.Sub, n.File}, err
+}
+
+// Open opens the message for reading. A link or anything else that is not a
+// regular file is refused, as is one that would block.
+func (p Place) Open() (*os.File, error) {
+	f, err := p.Folder.Root.OpenFile(p.Rel(), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = &fs.PathError{Op: "open", Path: p.Path(), Err: fmt.Errorf("%w: not a regular file", ErrBadName)}
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// Stat returns the file's size, time and inode, without following a link.
+func (p Place) Stat() (fs.FileInfo, error) { return p.Folder.Root.Lstat(p.Rel()) }
+
+// Sum reads the message and returns its digests.
+func (p Place) Sum(h *Hasher, buf []byte) (Sum, error) {
+	f, err := p.Open()
+	if err != nil {
+		return Sum{}, err
+	}
+	defer f.Close()
+	h.Reset()
+	if _, err := io.CopyBuffer(h, onlyReader{f}, buf); err != nil {
+		return Sum{}, err
+	}
+	return h.Sum()
+}
+
+// Make creates the folder with all of cur, new and tmp, durably, where they are
+// missing (Maildir spec).
+func (f Folder) Make() error {
+	for _, sub := range []string{"tmp", "new", "cur"} {
+		err := f.Root.MkdirAll(f.Rel(sub, ""), 0o700)
+		if err != nil {
+			return fault.New(KindOf(err), "create the folder", f.Path, err)
+		}
+	}
+	for dir := f.Dir; ; dir = path.Dir(dir) {
+		if err := durable.SyncDirIn(f.Root, dir); err != nil {
+			return classify("create the folder", f.Path, err)
+		}
+		if dir == "." {
+			return nil
+		}
+	}
+}
+
+// CreateTemp creates an empty file in the folder's tmp and returns it with its
+// place.
+func (f Folder) CreateTemp() (*os.File, Place, error) {
+	p := Place{f, "tmp", TempName()}
+	file, err := f.Root.OpenFile(p.Rel(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, p, classify("write", p.Path(), err)
+	}
+	return file, p, nil
+}
+
+// MoveTo renames the message without replacing anything; it fails with
+// [fs.ErrExist] where the place is taken and [fs.ErrNotExist] where it is gone.
+// Source and target must be in the same mailbox root.
+func (p Place) MoveTo(to Place) error {
+	if p.Folder.Root != to.Folder.Root {
+		return errCrossRoot
+	}
+	return durable.RenameNoReplace(p.Folder.Root, p.Rel(), to.Rel())
+}
+
+var errCrossRoot = errors.New("the folders are in different mailboxes")
+
+// CanMoveTo reports whether a rename can do it: a copy is needed between
+// mailbox roots.
+func (p Place) CanMoveTo(to Place) bool { return p.Folder.Root == to.Folder.Root }
+
+// ReplaceWith renames temp, a file of [Folder.CreateTemp], over the message.
+func (p Place) ReplaceWith(temp Place) error {
+	return p.Folder.Root.Rename(temp.Rel(), p.Rel())
+}
+
+// Remove removes the file.
+func (p Place) Remove() error { return p.Folder.Root.Remove(p.Rel()) }

@@ -1,0 +1,285 @@
+package maildir
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"smd-applet/sync/fault"
+)
+
+// File is one message file as a scan sees it.
+type File struct {
+	Name  string // base name
+	Mtime int64  // Unix time in nanoseconds
+	Size  int64  // bytes
+}
+
+// Listing is one cur or new directory, whole.
+type Listing struct {
+	Folder string // remote path of the folder
+	Local  Folder
+	Sub    string // "cur" or "new"
+	Files  []File
+}
+
+// ScanOptions says what a scan leaves out.
+type ScanOptions struct {
+	// Excluded reports whether the folder at a local path (below home), with
+	// all below it, is left out; nil leaves nothing out.
+	Excluded func(local string) bool
+	// StrayAge is how old one of our own temporary files must be to be removed
+	// in passing; zero removes them all, which only the holder of the mailbox
+	// lock may ask for.
+	StrayAge time.Duration
+}
+
+// Report is what a scan has to tell besides the messages.
+type Report struct {
+	Folders  map[string]bool // remote paths of the folders seen
+	Excluded []string        // local paths left out
+	Links    []string        // local paths of symbolic links not followed
+	Strays   int             // our own left-over temporary files removed
+}
+
+// Scan walks every mailbox root and hands each cur and new directory to visit
+// (smd 1.3, spec §3). It never takes an unreadable or vanished folder for an
+// empty one: such a folder ends the scan with an error of kind
+// [fault.Permission] or [fault.FolderVanished].
+func (s *Store) Scan(ctx context.Context, opt ScanOptions, visit func(Listing) error) (*Report, error) {
+	w := &walker{store: s, opt: opt, visit: visit, report: &Report{Folders: make(map[string]bool)}}
+	for _, b := range s.boxes {
+		if err := w.walk(ctx, b, ".", nil, false); err != nil {
+			return nil, err
+		}
+	}
+	return w.report, nil
+}
+
+type walker struct {
+	store  *Store
+	opt    ScanOptions
+	visit  func(Listing) error
+	report *Report
+}
+
+// inode identifies a directory; the chain of those above it shows a loop.
+type inode struct{ dev, ino uint64 }
+
+// walk visits dir and all below it. linked says that a symbolic link led here:
+// links below it are not followed again, so links can multiply nothing.
+func (w *walker) walk(ctx context.Context, b box, dir string, above []inode, linked bool) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	local := path.Join(b.Local, dir)
+	if dir != "." && w.opt.Excluded != nil && w.opt.Excluded(local) {
+		w.report.Excluded = append(w.report.Excluded, local)
+		return nil
+	}
+	d, err := b.root.Open(dir)
+	if err != nil {
+		return scanError(local, err)
+	}
+	defer d.Close()
+	self, err := inodeOf(d)
+	if err != nil {
+		return scanError(local, err)
+	}
+	if slices.Contains(above, self) {
+		w.report.Links = append(w.report.Links, local)
+		return nil
+	}
+	above = append(slices.Clone(above), self)
+
+	entries, err := d.ReadDir(-1)
+	if err != nil {
+		return scanError(local, err)
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	for _, e := range entries {
+		child := path.Join(dir, e.Name())
+		link := e.Type()&fs.ModeSymlink != 0
+		if !e.IsDir() && !link && e.Type()&fs.ModeIrregular == 0 {
+			continue
+		}
+		if !e.IsDir() {
+			st, err := b.root.Stat(child)
+			if link && (err != nil || !st.IsDir() || linked) {
+				w.report.Links = append(w.report.Links, path.Join(b.Local, child))
+				continue
+			}
+			if err != nil {
+				return scanError(path.Join(b.Local, child), err)
+			}
+			if !st.IsDir() {
+				continue
+			}
+		}
+		switch e.Name() {
+		case "tmp":
+			n, err := cleanStrays(b.root, child, w.opt.StrayAge)
+			if err != nil {
+				return scanError(path.Join(b.Local, child), err)
+			}
+			w.report.Strays += n
+		case "cur", "new":
+			if err := w.messages(ctx, b, dir, e.Name()); err != nil {
+				return err
+			}
+		default:
+			if err := w.walk(ctx, b, child, above, linked || link); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (w *walker) messages(ctx context.Context, b box, dir, sub string) error {
+	local := path.Join(b.Local, dir)
+	folder, err := w.store.Remote(local)
+	if err != nil {
+		return err
+	}
+	l := Listing{Folder: folder, Local: Folder{Root: b.root, Dir: dir, Path: local}, Sub: sub}
+	var links []string
+	l.Files, links, err = List(ctx, l.Local, sub)
+	if err != nil {
+		return err
+	}
+	w.report.Links = append(w.report.Links, links...)
+	w.report.Folders[folder] = true
+	return w.visit(l)
+}
+
+// listTries is how often a directory that changes while it is read is read again.
+const listTries = 5
+
+// listQuiet is longer than the grain of directory times: a change within it
+// before a reading may not show in them.
+const listQuiet = 20 * time.Millisecond
+
+// List reads one cur or new directory: the regular files in it, and the local
+// paths of symbolic links. POSIX lets a reading miss a file that is renamed
+// meanwhile, so a directory that changed is read again and what any reading saw
+// and is still there counts.
+func List(ctx context.Context, f Folder, sub string) (files []File, links []string, err error) {
+	rel, local := f.Rel(sub, ""), path.Join(f.Path, sub)
+	d, err := f.Root.Open(rel)
+	if err != nil {
+		return nil, nil, scanError(local, err)
+	}
+	defer func() { d.Close() }()
+	names := make(map[string]bool)
+	var order []string
+	for try := 0; ; try++ {
+		before, err := mtimeOf(d)
+		if err != nil {
+			return nil, nil, scanError(local, err)
+		}
+		recent := time.Since(time.Unix(0, before)) < listQuiet
+		got, err := d.Readdirnames(-1)
+		if err != nil {
+			return nil, nil, scanError(local, err)
+		}
+		if try == 0 {
+			order = got
+		} else {
+			// Only from the second reading on are the names worth a table.
+			if try == 1 {
+				for _, n := range order {
+					names[n] = true
+				}
+			}
+			for _, n := range got {
+				if !names[n] {
+					names[n] = true
+					order = append(order, n)
+				}
+			}
+		}
+		after, err := mtimeOf(d)
+		if err != nil {
+			return nil, nil, scanError(local, err)
+		}
+		if (before == after && !recent) || try == listTries {
+			break
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
+		// A new handle: rewinding a directory is not portable.
+		again, err := f.Root.Open(rel)
+		if err != nil {
+			return nil, nil, scanError(local, err)
+		}
+		d.Close()
+		d = again
+	}
+	return statAll(d, local, order)
+}
+
+func statAll(d *os.File, local string, names []string) (files []File, links []string, err error) {
+	slices.Sort(names)
+	files = make([]File, 0, len(names))
+	fd := int(d.Fd())
+	var st unix.Stat_t
+	for _, name := range names {
+		if strings.HasPrefix(name, ".") {
+			continue // no message: Maildir spec
+		}
+		err := ignoreEINTR(func() error { return unix.Fstatat(fd, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			return nil, nil, scanError(path.Join(local, name), err)
+		}
+		switch uint32(st.Mode) & unix.S_IFMT {
+		case unix.S_IFREG:
+			files = append(files, File{Name: name, Mtime: st.Mtim.Nano(), Size: st.Size})
+		case unix.S_IFLNK:
+			links = append(links, path.Join(local, name))
+		}
+	}
+	return files, links, nil
+}
+
+func ignoreEINTR(f func() error) error {
+	for {
+		if err := f(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+func inodeOf(d *os.File) (inode, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(d.Fd()), &st); err != nil {
+		return inode{}, err
+	}
+	return inode{uint64(st.Dev), uint64(st.Ino)}, nil
+}
+
+func mtimeOf(d *os.File) (int64, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(d.Fd()), &st); err != nil {
+		return 0, err
+	}
+	return st.Mtim.Nano(), nil
+}
+
+func scanError(local string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) {
+		return fault.New(fault.FolderVanished, "scan", local, err)
+	}
+	return classify("scan", local, err)
+}
