@@ -1,0 +1,61 @@
+package config
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"mvdan.cc/sh/v3/expand"
+	"mvdan.cc/sh/v3/interp"
+	"mvdan.cc/sh/v3/syntax"
+)
+
+// evaluateFor is how long a configuration may take: commands such as
+// $(hostname) may run in it.
+const evaluateFor = 10 * time.Second
+
+// evaluate runs a configuration as the shell script it is and returns its
+// variables.
+func evaluate(ctx context.Context, home, file string, src []byte) (map[string]string, error) {
+	script, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(string(src)), file)
+	if err != nil {
+		return nil, err // it names file, line and column
+	}
+	ctx, cancel := context.WithTimeout(ctx, evaluateFor)
+	defer cancel()
+	env := append(os.Environ(), "HOME="+home)
+	for _, own := range settings {
+		env = append(env, own+"=") // never from the environment
+	}
+	var stderr strings.Builder
+	run, err := interp.New(
+		interp.Env(expand.ListEnviron(env...)), interp.Dir(home),
+		interp.StdIO(nil, io.Discard, &stderr),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("prepare to evaluate: %w", err)
+	}
+	if err := run.Run(ctx, script); err != nil {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("evaluating it takes more than %v: %w", evaluateFor, ctx.Err())
+		}
+		return nil, fmt.Errorf("evaluating it failed: %w: %s", err, strings.TrimSpace(stderr.String()))
+	}
+	vars := make(map[string]string)
+	for _, name := range settings {
+		if v, ok := run.Vars[name]; ok {
+			vars[name] = v.String()
+		}
+	}
+	return vars, nil
+}
+
+// settings are the variables a configuration may set.
+var settings = []string{
+	"SERVERNAME", "CLIENTNAME", "MAILBOX", "MAILBOX_LOCAL", "MAILBOX_REMOTE", "TRANSLATOR_LR", "TRANSLATOR_RL",
+	"EXCLUDE", "EXCLUDE_LOCAL", "EXCLUDE_REMOTE", "SMDCLIENTOPTS", "SMDSERVEROPTS", "DEBUG",
+	"ON_CONFLICT", "MAX_DELETE", "NOTIFY_NEW_MAIL", "SSH", "REMOTE_PROGRAM",
+}

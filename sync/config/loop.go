@@ -1,0 +1,89 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"smd-applet/sync/fault"
+)
+
+// LoopEntry says how often an endpoint is pulled and pushed; 0 is never.
+type LoopEntry struct {
+	Pull, Push time.Duration
+	Endpoint   string
+}
+
+const loopTemplate = `# minutes between pulls, minutes between pushes, endpoint; 0 is never
+# Local changes are pushed at once in any case where push is not 0.
+3 10 default
+`
+
+// LoadLoop reads ~/.smd/loop; a missing one is written as SMD's template, and
+// counts as that.
+func LoadLoop(p Paths) ([]LoopEntry, error) {
+	b, err := os.ReadFile(p.Loop())
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := p.Make(); err != nil {
+			return nil, err
+		}
+		if err := writeTemplate(p.Loop(), loopTemplate); err != nil {
+			return nil, err
+		}
+		b = []byte(loopTemplate)
+	} else if err != nil {
+		return nil, fault.New(fault.Config, "read the loop file", p.Loop(), err)
+	}
+	entries, err := parseLoop(string(b))
+	if err != nil {
+		return nil, edit(p.Loop(), err)
+	}
+	return entries, nil
+}
+
+func parseLoop(text string) ([]LoopEntry, error) {
+	var entries []LoopEntry
+	seen := make(map[string]bool)
+	for i, line := range strings.Split(text, "\n") {
+		line, _, _ = strings.Cut(line, "#")
+		f := strings.Fields(line)
+		if len(f) == 0 {
+			continue
+		}
+		e, err := parseLoopLine(f)
+		if err == nil && seen[e.Endpoint] {
+			err = fmt.Errorf("the endpoint %s stands twice", e.Endpoint)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", i+1, err)
+		}
+		seen[e.Endpoint] = true
+		entries = append(entries, e)
+	}
+	if len(entries) == 0 {
+		return nil, errors.New("it names no endpoint")
+	}
+	return entries, nil
+}
+
+// maxMinutes bounds an interval: a year.
+const maxMinutes = 366 * 24 * 60
+
+func parseLoopLine(f []string) (LoopEntry, error) {
+	if len(f) != 3 {
+		return LoopEntry{}, errors.New("want three words: minutes between pulls, minutes between pushes, endpoint")
+	}
+	var every [2]time.Duration
+	for i := range every {
+		minutes, err := strconv.ParseFloat(f[i], 64)
+		if err != nil || !(minutes >= 0 && minutes <= maxMinutes) {
+			return LoopEntry{}, fmt.Errorf("%q is no number of minutes", f[i])
+		}
+		every[i] = time.Duration(minutes * float64(time.Minute))
+	}
+	return LoopEntry{Pull: every[0], Push: every[1], Endpoint: f[2]}, CheckEndpoint(f[2])
+}

@@ -1,0 +1,77 @@
+package config
+
+import (
+	"io"
+	"strings"
+
+	"smd-applet/sync/durable"
+	"smd-applet/sync/fault"
+)
+
+// templateMark stands in the template's values: a configuration that has it was
+// never edited.
+const templateMark = "_edit_me_"
+
+// WriteTemplate writes a commented configuration for a person to edit.
+func WriteTemplate(p Paths, endpoint string) error {
+	if err := p.Make(); err != nil {
+		return err
+	}
+	return writeTemplate(p.Config(endpoint), strings.ReplaceAll(configTemplate, "ENDPOINT", endpoint))
+}
+
+func writeTemplate(file, text string) error {
+	err := durable.WriteFile(file, 0o600, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	})
+	if err != nil {
+		return fault.New(fault.Config, "write the template", file, err)
+	}
+	return nil
+}
+
+const configTemplate = `# smd-applet: the endpoint "ENDPOINT". A shell script of assignments, as for syncmaildir.
+
+# The server: a Host of ~/.ssh/config, or user@host. "ssh SERVERNAME" must log in without a question.
+SERVERNAME=server_edit_me_
+
+# A name for this pair of machines, unlike any other client's of the server.
+CLIENTNAME="$(hostname)-ENDPOINT"
+
+# The mailbox, relative to the home directory, the same at both ends. Several: blanks between them; a blank in a name: %20.
+MAILBOX=Maildir
+
+# Or, where the two ends differ, these four in place of MAILBOX:
+#MAILBOX_LOCAL=Mail
+#MAILBOX_REMOTE=Maildir
+#TRANSLATOR_LR="smd-translate -m oimap-dovecot -d LR ENDPOINT"
+#TRANSLATOR_RL="smd-translate -m oimap-dovecot -d RL ENDPOINT"
+
+# Folders to leave out (* and ? match / too; %20 is a blank): at both ends, or at one.
+#EXCLUDE="$MAILBOX/.notmuch $MAILBOX/.Spam"
+#EXCLUDE_LOCAL=
+#EXCLUDE_REMOTE=
+
+# More options for smd-client and smd-server.
+#SMDCLIENTOPTS=
+#SMDSERVEROPTS=
+
+# Log the traffic.
+#DEBUG=true
+
+# Where both ends changed the same message: keep both (the default), or fail.
+#ON_CONFLICT=keep
+
+# How much one run may delete without asking: a share of the mailbox, or a number of messages.
+#MAX_DELETE=25%
+
+# A popup for new mail.
+#NOTIFY_NEW_MAIL=true
+
+# How to reach the server: native, or openssh for the system's ssh. Left out, it is chosen by what ~/.ssh/config asks for.
+#SSH=native
+
+# Where smd-applet is on the server, when it is not found by itself.
+#REMOTE_PROGRAM=.local/bin/smd-applet
+`
