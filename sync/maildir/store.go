@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
+	stdsync "sync"
 
 	"smd-applet/sync/fault"
 )
@@ -26,8 +27,10 @@ type Translator interface {
 // Store is this end's mailboxes. Its methods take remote names and never leave
 // the mailbox roots.
 type Store struct {
-	home      string
-	boxes     []box
+	home  string
+	boxes []box
+
+	mu        stdsync.Mutex // guards what follows: messages are read side by side
 	translate Translator
 	locals    map[string]Folder // by remote folder
 	remotes   map[string]string // by local folder
@@ -97,6 +100,8 @@ func (s *Store) Home() string { return s.home }
 // Folder finds the local folder of a remote one; it need not exist. A folder
 // outside the mailboxes is refused with [ErrBadName].
 func (s *Store) Folder(remote string) (Folder, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if f, ok := s.locals[remote]; ok {
 		return f, nil
 	}
@@ -150,6 +155,8 @@ func below(dir, name string) (string, bool) {
 
 // Remote returns the remote path of a local folder (below home).
 func (s *Store) Remote(local string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if r, ok := s.remotes[local]; ok {
 		return r, nil
 	}

@@ -1,0 +1,176 @@
+package apply_test
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"smd-applet/sync/apply"
+	"smd-applet/sync/guard"
+	"smd-applet/sync/index"
+	"smd-applet/sync/maildir"
+	"smd-applet/sync/serve"
+	"smd-applet/sync/synctest"
+	"smd-applet/sync/translate"
+	"smd-applet/sync/wire/smd1"
+)
+
+// end is one of two homes with a mailbox "Mail", which exchange changes.
+type end struct {
+	t    *testing.T
+	home string
+	box  *synctest.Mailbox
+}
+
+func newEnd(t *testing.T, host string) *end {
+	t.Helper()
+	home := t.TempDir()
+	for _, dir := range []string{".smd", "Mail"} {
+		if err := os.MkdirAll(filepath.Join(home, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &end{t: t, home: home, box: synctest.OpenMailbox(filepath.Join(home, "Mail"), host)}
+}
+
+func (e *end) files() index.Files {
+	return index.Files{DB: filepath.Join(e.home, ".smd", "pair__Mail.db.txt")}
+}
+
+func (e *end) store() *maildir.Store {
+	e.t.Helper()
+	s, err := maildir.Open(e.home, []maildir.Box{{Local: "Mail", Remote: "Mail"}}, translate.Identity(), true)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func (e *end) ledger() *guard.Ledger {
+	e.t.Helper()
+	l, err := guard.LoadLedger(e.files().DB + ".held.json")
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return l
+}
+
+func (e *end) census() synctest.Census {
+	e.t.Helper()
+	c, err := synctest.TakeCensus(e.box.Root)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return c
+}
+
+type pipe struct {
+	io.Reader
+	io.WriteCloser
+}
+
+// send makes one run from one end to the other, with both guards off.
+func send(t *testing.T, from, to *end, change func(*serve.Options, *apply.Options)) (*serve.Result, *apply.Result, error, error) {
+	t.Helper()
+	fromClient, toServer := io.Pipe()
+	fromServer, toClient := io.Pipe()
+	so := serve.Options{Store: from.store(), Files: from.files(), Ledger: from.ledger()}
+	ao := apply.Options{Store: to.store(), Files: to.files(), Ledger: to.ledger()}
+	if change != nil {
+		change(&so, &ao)
+	}
+	type served struct {
+		r   *serve.Result
+		err error
+	}
+	done := make(chan served)
+	go func() {
+		r, err := serve.Run(context.Background(), smd1.NewConn(pipe{fromClient, toClient}), so)
+		toClient.Close()
+		fromClient.Close()
+		done <- served{r, err}
+	}()
+	ar, aerr := apply.Run(context.Background(), smd1.NewConn(pipe{fromServer, toServer}), ao)
+	toServer.Close()
+	fromServer.Close()
+	s := <-done
+	return s.r, ar, s.err, aerr
+}
+
+// mustSend is send for runs that must succeed.
+func mustSend(t *testing.T, from, to *end) (*serve.Result, *apply.Result) {
+	t.Helper()
+	s, a, serr, aerr := send(t, from, to, nil)
+	if serr != nil || aerr != nil {
+		t.Fatalf("serve: %v; apply: %v", serr, aerr)
+	}
+	return s, a
+}
+
+// settle pulls and pushes until both ends are equal, and checks that a further
+// round changes nothing.
+func settle(t *testing.T, server, client *end) {
+	t.Helper()
+	mustSend(t, server, client)
+	mustSend(t, client, server)
+	mustSend(t, server, client)
+	if d := synctest.DiffNames(server.census(), client.census()); d != "" {
+		t.Fatalf("server and client differ:\n%s", d)
+	}
+	s, _ := mustSend(t, server, client)
+	if s.Counts != (serve.Result{}).Counts {
+		t.Errorf("the run after says %+v, want no change", s.Counts)
+	}
+	s, _ = mustSend(t, client, server)
+	if s.Counts != (serve.Result{}).Counts {
+		t.Errorf("the push after says %+v, want no change", s.Counts)
+	}
+}
+
+func generate(t *testing.T, e *end, n int) {
+	t.Helper()
+	if _, err := synctest.Generate(e.box.Root, synctest.Options{Seed: 1, Messages: n, Folders: 8}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFirstSyncThenChangesBothWays(t *testing.T) {
+	t.Parallel()
+	server, client := newEnd(t, "server"), newEnd(t, "client")
+	generate(t, server, 400)
+	before := server.census()
+	settle(t, server, client)
+	if d := synctest.DiffNames(before, client.census()); d != "" {
+		t.Fatalf("the first sync changed something:\n%s", d)
+	}
+	mutate(t, server, 0)
+	mutate(t, client, 100)
+	settle(t, server, client)
+}
+
+// mutate does one of each change a mail program makes, to messages from a
+// position on.
+func mutate(t *testing.T, e *end, from int) {
+	t.Helper()
+	all, err := e.box.Messages("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(_ string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(e.box.Deliver("."))
+	check(e.box.Flag(all[from], "FRS"))
+	check(e.box.Move(all[from+1], ".moved"))
+	check(e.box.Refile(all[from+2], ".moved"))
+	check(e.box.Copy(all[from+3], ".copied"))
+	check("", e.box.Delete(all[from+4]))
+	check(e.box.EditHeader(all[from+5], "X-Label", "done"))
+	check(e.box.EditBody(all[from+6], "edited\n"))
+}
