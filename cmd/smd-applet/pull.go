@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"smd-applet/sync"
+	"smd-applet/sync/config"
+	"smd-applet/sync/fault"
+)
+
+func newPull() *cobra.Command {
+	return newRun(sync.Pull, "apply the server's changes to the local mailbox")
+}
+
+func newPush() *cobra.Command {
+	return newRun(sync.Push, "send the local mailbox's changes to the server")
+}
+
+type runOptions struct {
+	verbose, tags, dryRun, templateOnly, noDelete bool
+}
+
+func newRun(d sync.Direction, short string) *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   string(d) + " [endpoint]",
+		Short: short,
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			endpoint := "default"
+			if len(args) > 0 {
+				endpoint = args[0]
+			}
+			return o.run(cmd, d, endpoint)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "print the phases and the log; implies -s")
+	f.BoolVarP(&o.tags, "show-tags", "s", false, "print machine-readable lines")
+	f.BoolVarP(&o.dryRun, "dry-run", "d", false, "write nothing at either end, say what would change; implies -v")
+	f.BoolVarP(&o.templateOnly, "template-only", "t", false, "write the configuration template if there is none, then end")
+	f.BoolVarP(&o.noDelete, "no-delete", "n", false, "send no deletions")
+	return cmd
+}
+
+func (o *runOptions) run(cmd *cobra.Command, d sync.Direction, endpoint string) error {
+	o.verbose = o.verbose || o.dryRun
+	o.tags = o.tags || o.verbose
+	paths, err := config.DefaultPaths()
+	if err != nil {
+		return err
+	}
+	if o.templateOnly {
+		return template(paths, endpoint)
+	}
+	self, err := programPath()
+	if err != nil {
+		return err
+	}
+	s := &sync.Sessions{
+		Paths: paths, Program: self, Log: newLogger(os.Stderr, o.verbose),
+		Verbose: o.verbose, DryRun: o.dryRun, NoDelete: o.noDelete,
+	}
+	line := newProgressLine(os.Stderr)
+	var phase sync.Phase
+	result, err := s.Run(cmd.Context(), endpoint, d, func(p sync.Progress) {
+		if o.verbose && p.Phase != phase {
+			fmt.Fprintln(cmd.OutOrStdout(), smdPhases[p.Phase])
+		}
+		phase = p.Phase
+		line.show(p)
+	})
+	line.clear()
+	f := fault.As(err)
+	program := "smd-" + string(d)
+	switch {
+	case o.tags:
+		for _, l := range sync.TagLines(endpoint, program, result, f) {
+			fmt.Fprintln(cmd.OutOrStdout(), l)
+		}
+	case f != nil:
+		printFault(cmd.OutOrStdout(), program, f)
+	}
+	if o.dryRun && f == nil {
+		c := result.Summary
+		fmt.Fprintf(cmd.OutOrStdout(), "%s: would change: %d new, %d deleted, %d moved, %d flagged, %d edited\n",
+			program, c.New, c.Deleted, c.Moved, c.Flagged, c.Edited)
+	}
+	if f != nil {
+		return exitStatus(exitFailure)
+	}
+	for _, h := range result.Held {
+		fmt.Fprintf(os.Stderr, "%s: %d deletions in %s are held back; run one of:\n  smd-applet confirm %s\n  smd-applet restore %s\n",
+			program, h.Count, h.Folder, endpoint, endpoint)
+	}
+	if len(result.Held) > 0 {
+		return exitStatus(exitFailure)
+	}
+	return nil
+}
+
+// template writes the configuration's template where there is none.
+func template(paths config.Paths, endpoint string) error {
+	if err := config.CheckEndpoint(endpoint); err != nil {
+		return err
+	}
+	if _, err := os.Stat(paths.Config(endpoint)); err == nil {
+		return nil
+	}
+	return config.WriteTemplate(paths, endpoint)
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"smd-applet/sync/fault"
+)
+
+// The exit statuses that mean the same in every command; smd-server and
+// smd-client have more of their own.
+const (
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// exitStatus is an error that has been told already and only sets the status.
+type exitStatus int
+
+func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)) }
+
+// run carries out a command line and returns the exit status.
+func run(ctx context.Context, args []string) int {
+	root := newRoot()
+	root.SetArgs(arguments(args))
+	err := root.ExecuteContext(ctx)
+	var status exitStatus
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		return int(status)
+	case errors.As(err, new(*fault.Error)):
+		printFault(os.Stderr, "smd-applet", fault.As(err))
+		return exitFailure
+	}
+	fmt.Fprintf(os.Stderr, "smd-applet: %v\n", err)
+	return exitUsage
+}
+
+// arguments turns the name the program is called by into a subcommand.
+func arguments(args []string) []string {
+	if sub, ok := strings.CutPrefix(filepath.Base(args[0]), "smd-"); ok && sub != "applet" {
+		return append([]string{sub}, args[1:]...)
+	}
+	return args[1:]
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "smd-applet",
+		Short:         "keep a Maildir the same on a laptop and a mail server",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.AddCommand(
+		newPull(), newPush(), newServer(), newClient(),
+		newConfirm(), newRestore(), newVersion(),
+	)
+	return root
+}

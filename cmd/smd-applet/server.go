@@ -1,0 +1,97 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"smd-applet/sync"
+	"smd-applet/sync/exclude"
+	"smd-applet/sync/fault"
+	"smd-applet/sync/serve"
+)
+
+// The exit statuses of smd-server (smd 1.3, spec §4.5).
+const (
+	serverClientVanished = 3
+	serverPatchFailed    = 4
+	serverClientAborted  = 5
+	serverUnknownCommand = 6
+	serverInternal       = 7
+)
+
+func newServer() *cobra.Command {
+	var o struct {
+		verbose, dryRun, noDelete, noMove, stopAfterDiff bool
+		excludes                                         []string
+		overrideDB                                       string
+	}
+	cmd := &cobra.Command{
+		Use:   "server [options] CLIENTNAME mailbox...",
+		Short: "send this machine's changes to the client on standard input and output (started by the other end)",
+		Args:  cobra.MinimumNArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			m, err := exclude.New(o.excludes)
+			if err != nil {
+				return err
+			}
+			ctx := cmd.Context()
+			r, err := openRole(ctx, "smd-server", args[0], args[1:], o.overrideDB, false, true)
+			if err != nil {
+				return failed("smd-server", args[0], err, serverStatus)
+			}
+			defer r.close()
+			defer closeStdinWhenDone(ctx)()
+			sent, err := serve.Run(ctx, r.conn, serve.Options{
+				Store: r.store, Files: r.files, Ledger: r.ledger, Excluded: m.Match,
+				NoDelete: o.noDelete, NoMove: o.noMove, DryRun: o.dryRun, StopAfterDiff: o.stopAfterDiff,
+			})
+			result := sync.Result{Summary: sync.Summary{New: sent.Counts.New, Deleted: sent.Counts.Deleted, Bytes: sent.Bytes, DBBytes: sent.DBBytes}}
+			report("smd-server", args[0], result, err, o.verbose)
+			return withStatus(err, serverStatus)
+		},
+	}
+	f := cmd.Flags()
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "say more on standard error")
+	f.BoolVarP(&o.dryRun, "dry-run", "d", false, "write nothing")
+	f.BoolVarP(&o.noDelete, "no-delete", "n", false, "send no deletions")
+	f.BoolVar(&o.noMove, "no-move", false, "send COPY and DELETE in place of MOVE")
+	f.StringArrayVar(&o.excludes, "exclude", nil, "leave out the folders that match `GLOB`")
+	f.BoolVar(&o.stopAfterDiff, "stop-after-diff", false, "end when the changes are sent")
+	f.StringVar(&o.overrideDB, "override-db", "", "use `FILE` as the agreed state")
+	return cmd
+}
+
+func serverStatus(err error) int {
+	switch {
+	case errors.Is(err, serve.ErrClientAborted):
+		return serverClientAborted
+	case errors.Is(err, serve.ErrPatch):
+		return serverPatchFailed
+	case fault.Is(err, fault.Network):
+		return serverClientVanished
+	case fault.Is(err, fault.Protocol):
+		return serverUnknownCommand
+	}
+	return serverInternal
+}
+
+// failed reports a run that could not begin.
+func failed(program, clientName string, err error, status func(error) int) error {
+	report(program, clientName, sync.Result{}, err, true)
+	return withStatus(err, status)
+}
+
+func withStatus(err error, status func(error) int) error {
+	if err == nil {
+		return nil
+	}
+	return exitStatus(status(err))
+}
+
+// closeStdinWhenDone makes a signal end a read that waits for the other end.
+func closeStdinWhenDone(ctx context.Context) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { os.Stdin.Close() })
+}

@@ -1,0 +1,56 @@
+// Package exclude decides which folders a sync leaves out (smd 1.3, spec §3).
+package exclude
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+
+	"mvdan.cc/sh/v3/pattern"
+
+	"smd-applet/sync/fault"
+)
+
+// Matcher matches folder paths, mailbox root included, against globs with the
+// semantics of fnmatch(3) without flags: * and ? match / and a leading dot too.
+type Matcher struct{ globs []*regexp.Regexp }
+
+// New compiles globs. What people write and mean is accepted: a glob that ends
+// in / or /* stands for the folder and all below it.
+func New(globs []string) (*Matcher, error) {
+	m := &Matcher{}
+	for _, g := range globs {
+		bare := strings.TrimRight(strings.TrimSuffix(strings.TrimRight(g, "/"), "/*"), "/")
+		if bare == "" || bare == "*" {
+			return nil, bad(g, fmt.Errorf("it would leave out everything"))
+		}
+		expr, err := pattern.Regexp(bare, pattern.EntireString)
+		if err != nil {
+			return nil, bad(g, err)
+		}
+		re, err := regexp.Compile(expr)
+		if err != nil {
+			return nil, bad(g, err)
+		}
+		m.globs = append(m.globs, re)
+	}
+	return m, nil
+}
+
+func bad(glob string, err error) error {
+	return &fault.Error{
+		Kind: fault.Config, Op: "read the excludes", Path: glob, Err: err,
+		Hint: "correct EXCLUDE in the configuration",
+	}
+}
+
+// Match reports whether the folder is left out. What lies below a folder that
+// matches is for the caller not to enter.
+func (m *Matcher) Match(folder string) bool {
+	for _, g := range m.globs {
+		if g.MatchString(folder) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,384 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"smd-applet/sync/apply"
+	"smd-applet/sync/config"
+	"smd-applet/sync/exclude"
+	"smd-applet/sync/fault"
+	"smd-applet/sync/guard"
+	"smd-applet/sync/index"
+	"smd-applet/sync/lock"
+	"smd-applet/sync/maildir"
+	"smd-applet/sync/remote"
+	"smd-applet/sync/serve"
+	"smd-applet/sync/translate"
+	"smd-applet/sync/wire/smd1"
+)
+
+// Sessions makes runs as the endpoints' configurations say: the real [Runner].
+type Sessions struct {
+	Paths config.Paths
+	// Program is the path of the local program: the remote end's is looked for
+	// at the same place first, as SMD does.
+	Program  string
+	Log      *slog.Logger
+	Verbose  bool
+	DryRun   bool // write nothing at either end
+	NoDelete bool // send no deletions
+}
+
+var _ Runner = (*Sessions)(nil)
+
+// mailboxWait is how long a run waits for another endpoint's run in the same
+// mailbox.
+const mailboxWait = 30 * time.Second
+
+// Run implements [Runner].
+func (s *Sessions) Run(ctx context.Context, endpoint string, d Direction, report func(Progress)) (Result, error) {
+	e, err := config.Load(ctx, s.Paths, endpoint)
+	if err != nil {
+		return Result{}, named(err, endpoint, d)
+	}
+	r := &session{Sessions: s, endpoint: e, direction: d, report: report}
+	result, err := r.locked(ctx)
+	if fault.Is(err, fault.DBMismatch) && !s.DryRun {
+		// Both ends have put their states aside and now agree on the empty one.
+		s.Log.Warn("the ends remembered different states: agreeing anew, nothing is deleted", "endpoint", endpoint)
+		result, err = r.locked(ctx)
+	}
+	return result, named(err, endpoint, d)
+}
+
+// named puts the endpoint and the direction into a failure.
+func named(err error, endpoint string, d Direction) error {
+	f := fault.As(err)
+	if f == nil {
+		return nil
+	}
+	c := *f
+	c.Endpoint = endpoint
+	if c.Kind == fault.Internal && !errors.As(err, new(*fault.Error)) {
+		c.Op = string(d)
+	}
+	return &c
+}
+
+// Confirm implements [Runner].
+func (s *Sessions) Confirm(endpoint string) error {
+	return s.decide(endpoint, (*guard.Ledger).Confirm)
+}
+
+// Restore implements [Runner].
+func (s *Sessions) Restore(endpoint string) error {
+	return s.decide(endpoint, (*guard.Ledger).Restore)
+}
+
+func (s *Sessions) decide(endpoint string, decision func(*guard.Ledger)) error {
+	e, err := config.Load(context.Background(), s.Paths, endpoint)
+	if err != nil {
+		return err
+	}
+	r := &session{Sessions: s, endpoint: e}
+	held, err := lock.Acquire(context.Background(), s.Paths.Home, mailboxWait, filepath.Base(r.files().DB))
+	if err != nil {
+		return err
+	}
+	defer held.Close()
+	l, err := r.ledger()
+	if err != nil {
+		return err
+	}
+	decision(l)
+	return l.Save()
+}
+
+// session is one run.
+type session struct {
+	*Sessions
+	endpoint  *config.Endpoint
+	direction Direction
+	report    func(Progress)
+	channel   *idleChannel
+}
+
+func (r *session) files() index.Files {
+	return index.Files{DB: filepath.Join(r.Paths.SMD(), config.DBFile(r.endpoint.ClientName, r.endpoint.RemoteMailboxes()))}
+}
+
+func (r *session) ledger() (*guard.Ledger, error) {
+	path := r.files().DB + ".held.json"
+	l, err := guard.LoadLedger(path)
+	if err != nil {
+		return nil, fault.New(maildir.KindOf(err), "read the list of held deletions", path, err)
+	}
+	return l, nil
+}
+
+// locked runs under the locks: nothing is touched before they are had.
+func (r *session) locked(ctx context.Context) (Result, error) {
+	stock, err := lock.Stock(r.Paths.Home)
+	if err != nil {
+		return Result{}, err
+	}
+	defer stock.Close()
+	if !r.endpoint.LocalSync() || r.direction == Push {
+		// With -l the ends share one db-file, and the server locks it.
+		pair, err := lock.Acquire(ctx, r.Paths.Home, 0, filepath.Base(r.files().DB))
+		if err != nil {
+			return Result{}, err
+		}
+		defer pair.Close()
+	}
+	boxes, err := lock.Acquire(ctx, r.Paths.Home, mailboxWait, r.lockNames()...)
+	if err != nil {
+		return Result{}, err
+	}
+	defer boxes.Close()
+	return r.logged(ctx)
+}
+
+// lockNames names the local mailboxes, sorted, so that no two runs wait for
+// each other.
+func (r *session) lockNames() []string {
+	var names []string
+	for _, m := range r.endpoint.Mailboxes {
+		names = append(names, m.Local)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// logged runs with the endpoint's two logs open, which are rewritten each run.
+func (r *session) logged(ctx context.Context) (Result, error) {
+	client, err := os.OpenFile(r.Paths.ClientLog(r.endpoint.Name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return Result{}, fault.New(maildir.KindOf(err), "open the log", r.Paths.ClientLog(r.endpoint.Name), err)
+	}
+	defer client.Close()
+	server, err := os.OpenFile(r.Paths.ServerLog(r.endpoint.Name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return Result{}, fault.New(maildir.KindOf(err), "open the log", r.Paths.ServerLog(r.endpoint.Name), err)
+	}
+	defer server.Close()
+	result, err := r.exchange(ctx, server)
+	for _, line := range TagLines(r.endpoint.Name, r.localProgram(), result, fault.As(err)) {
+		fmt.Fprintln(client, line)
+	}
+	return result, err
+}
+
+// localProgram and remoteProgram are the roles at the two ends.
+func (r *session) localProgram() string {
+	if r.direction == Pull {
+		return "smd-client"
+	}
+	return "smd-server"
+}
+
+func (r *session) remoteProgram() string {
+	if r.direction == Pull {
+		return "smd-server"
+	}
+	return "smd-client"
+}
+
+// exchange connects and runs the local role; where the remote program is not at
+// the first place, the next is tried.
+func (r *session) exchange(ctx context.Context, serverLog io.Writer) (Result, error) {
+	translator, err := translate.New(r.endpoint)
+	if err != nil {
+		return Result{}, err
+	}
+	excluded, err := exclude.New(r.endpoint.ExcludeLocal)
+	if err != nil {
+		return Result{}, err
+	}
+	boxes := make([]maildir.Box, len(r.endpoint.Mailboxes))
+	for i, m := range r.endpoint.Mailboxes {
+		boxes[i] = maildir.Box{Local: m.Local, Remote: m.Remote}
+	}
+	store, err := maildir.Open(r.Paths.Home, boxes, translator, r.direction == Pull && !r.DryRun)
+	if err != nil {
+		return Result{}, err
+	}
+	defer store.Close()
+	host := r.host()
+	r.Log.Debug("connecting", "endpoint", r.endpoint.Name, "how", host.How())
+	var result Result
+	var failed error
+	for _, argv := range r.commands() {
+		result, err = r.attempt(ctx, host, argv, store, excluded.Match, serverLog)
+		if !fault.Is(err, fault.RemoteProgram) {
+			return result, err
+		}
+		if failed == nil {
+			failed = err
+		}
+	}
+	return result, failed
+}
+
+func (r *session) host() remote.Host {
+	if r.endpoint.LocalSync() {
+		return remote.Local{}
+	}
+	return &remote.OpenSSH{Alias: r.endpoint.ServerName, Reason: "the system's ssh"}
+}
+
+// commands are the command lines that may start the remote role: at the place of
+// the local program as SMD has it, then where else it may be.
+func (r *session) commands() [][]string {
+	name := r.remoteProgram()
+	sub := name[len("smd-"):]
+	var starts [][]string
+	if p := r.endpoint.RemoteProgram; p != "" {
+		starts = [][]string{{p, sub}}
+	} else {
+		if filepath.IsAbs(r.Program) {
+			starts = append(starts, []string{filepath.Join(filepath.Dir(r.Program), name)})
+		}
+		if r.endpoint.LocalSync() {
+			starts = append([][]string{{r.Program, sub}}, starts...)
+		}
+		starts = append(
+			starts, []string{name}, []string{".local/bin/smd-applet", sub}, []string{"smd-applet", sub},
+		)
+	}
+	args := r.remoteArgs()
+	for i := range starts {
+		starts[i] = append(starts[i], args...)
+	}
+	return starts
+}
+
+// remoteArgs are the remote program's options and arguments (smd 1.3, spec §7).
+func (r *session) remoteArgs() []string {
+	var args []string
+	if r.direction == Pull {
+		for _, g := range r.endpoint.ExcludeRemote {
+			args = append(args, "--exclude", g)
+		}
+	}
+	if r.Verbose {
+		args = append(args, "-v")
+	}
+	if r.DryRun {
+		args = append(args, "-d")
+	}
+	if r.direction == Pull {
+		if r.NoDelete {
+			args = append(args, "-n")
+		}
+		args = append(args, r.endpoint.ServerOpts...)
+	} else {
+		args = append(args, r.endpoint.ClientOpts...)
+	}
+	args = append(args, r.endpoint.ClientName)
+	return append(args, r.endpoint.RemoteMailboxes()...)
+}
+
+// attempt makes the run with one command line at the other end.
+func (r *session) attempt(ctx context.Context, host remote.Host, argv []string, store *maildir.Store, excluded func(string) bool, serverLog io.Writer) (Result, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r.report(Progress{Phase: PhaseConnecting})
+	channel, err := host.Start(ctx, argv, serverLog)
+	if err != nil {
+		return Result{}, err
+	}
+	idle := newIdleChannel(channel, cancel)
+	defer idle.stop()
+	r.channel = idle
+	conn := smd1.NewConn(idle)
+	var result Result
+	if r.direction == Pull {
+		result, err = r.pull(ctx, conn, store, excluded)
+	} else {
+		result, err = r.push(ctx, conn, store, excluded)
+	}
+	closed := channel.Close()
+	if err == nil {
+		return result, nil
+	}
+	if cause := context.Cause(ctx); cause != nil {
+		return result, r.stopped(cause)
+	}
+	return result, r.blame(err, closed, argv)
+}
+
+func (r *session) stopped(cause error) error {
+	if f := (*fault.Error)(nil); errors.As(cause, &f) {
+		return cause
+	}
+	return fault.New(fault.Network, string(r.direction), r.endpoint.ServerName, fmt.Errorf("stopped: %w", cause))
+}
+
+// blame finds the cause of a failed run: what the local role says is often only
+// that the other end went away, and that one's words say why.
+func (r *session) blame(err, remoteErr error, argv []string) error {
+	var exit *remote.ExitError
+	var classified *fault.Error
+	switch {
+	case errors.As(remoteErr, &classified):
+		return remoteErr
+	case !errors.As(remoteErr, &exit):
+		return err
+	case exit.Status == 127 || exit.Status == 126:
+		return fault.New(fault.RemoteProgram, "start "+argv[0], r.endpoint.ServerName, exit)
+	case fault.Is(err, fault.Network):
+		return fault.New(fault.RemoteFailed, r.remoteProgram(), r.endpoint.ServerName, exit)
+	}
+	return err
+}
+
+func (r *session) limits() *guard.Limits {
+	return &guard.Limits{Percent: r.endpoint.MaxDeletePercent, Count: r.endpoint.MaxDeleteCount}
+}
+
+var phases = [...]Phase{PhaseConnecting, PhaseComparing, PhaseTransferring, PhaseAgreeing}
+
+func (r *session) pull(ctx context.Context, conn *smd1.Conn, store *maildir.Store, excluded func(string) bool) (Result, error) {
+	ledger, err := r.ledger()
+	if err != nil {
+		return Result{}, err
+	}
+	got, err := apply.Run(ctx, conn, apply.Options{
+		Store: store, Files: r.files(), Ledger: ledger, Limits: r.limits(), Excluded: excluded,
+		FailOnConflict: r.endpoint.OnConflictFail, DryRun: r.DryRun, SharedState: r.endpoint.LocalSync(), Log: r.Log,
+		Progress: func(s apply.Step) {
+			r.channel.expect(s.Phase == apply.Detection)
+			r.report(Progress{Phase: phases[s.Phase], Done: s.Done, Total: s.Total, Bytes: s.Bytes})
+		},
+	})
+	result := Result{Summary: summary(got.Counts, got.Bytes, got.DBBytes), Held: held(got.Held, Pull)}
+	result.Summary.Conflict = got.Conflicts
+	return result, err
+}
+
+func (r *session) push(ctx context.Context, conn *smd1.Conn, store *maildir.Store, excluded func(string) bool) (Result, error) {
+	ledger, err := r.ledger()
+	if err != nil {
+		return Result{}, err
+	}
+	sent, err := serve.Run(ctx, conn, serve.Options{
+		Store: store, Files: r.files(), Ledger: ledger, Limits: r.limits(), Excluded: excluded,
+		NoDelete: r.NoDelete || slices.Contains(r.endpoint.ServerOpts, "-n"), DryRun: r.DryRun,
+		Progress: func(s serve.Step) {
+			r.channel.expect(s.Phase == serve.Detection)
+			r.report(Progress{Phase: phases[s.Phase], Done: s.Done, Bytes: s.Bytes})
+		},
+	})
+	return Result{
+		Summary: summary(sent.Counts, sent.Bytes, sent.DBBytes), Held: held(sent.Held, Push), Damaged: sent.Damaged,
+	}, err
+}

@@ -1,0 +1,67 @@
+package sync
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"smd-applet/sync/delta"
+	"smd-applet/sync/fault"
+)
+
+func summary(c delta.Counts, bytes, dbBytes int64) Summary {
+	return Summary{
+		New: c.New, Deleted: c.Deleted, Moved: c.Moved, Flagged: c.Flagged, Edited: c.Edited,
+		Bytes: bytes, DBBytes: dbBytes,
+	}
+}
+
+func held(folders map[string]int, by Direction) []HeldFolder {
+	var list []HeldFolder
+	for f, n := range folders {
+		list = append(list, HeldFolder{Folder: f, Count: n, By: by})
+	}
+	slices.SortFunc(list, func(a, b HeldFolder) int { return strings.Compare(a.Folder, b.Folder) })
+	return list
+}
+
+// TagLines returns a run's machine-readable lines, as people grep them (smd 1.3,
+// spec §7).
+func TagLines(endpoint, program string, r Result, f *fault.Error) []string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	prefix := fmt.Sprintf("%s: %s@%s: TAGS: ", endpoint, program, host)
+	if f != nil {
+		context, cause := f.Tags()
+		human := "necessary"
+		if f.Avoidable() {
+			human = "avoidable"
+		}
+		var actions []string
+		for _, a := range f.Suggested() {
+			switch a.Kind {
+			case fault.Retry:
+				actions = append(actions, "retry")
+			case fault.ShowMail, fault.ShowPerms, fault.RunCommand:
+				actions = append(actions, fmt.Sprintf("%s(%s)", a.Kind, a.Arg))
+			}
+		}
+		return []string{
+			fmt.Sprintf("%s: ERROR: %s", program, f.Error()),
+			fmt.Sprintf("%s: ERROR: %s", program, f.WayOut()),
+			prefix + fmt.Sprintf("error::context(%s) probable-cause(%s) human-intervention(%s) suggested-actions(%s)",
+				context, cause, human, strings.Join(actions, " ")),
+		}
+	}
+	s := r.Summary
+	lines := []string{prefix + fmt.Sprintf("stats::new-mails(%d), del-mails(%d), bytes-received(%d), xdelta-received(%d)",
+		s.New, s.Deleted, s.Bytes, s.DBBytes)}
+	for _, h := range r.Held {
+		lines = append(lines, fmt.Sprintf("%s: %d deletions in %s are held back: smd-applet confirm %s, or smd-applet restore %s",
+			program, h.Count, h.Folder, endpoint, endpoint))
+	}
+	return lines
+}
