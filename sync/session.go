@@ -35,6 +35,8 @@ type Sessions struct {
 	Verbose  bool
 	DryRun   bool // write nothing at either end
 	NoDelete bool // send no deletions
+	// Pool keeps the connections to the servers; the caller closes it.
+	Pool *remote.Pool
 }
 
 var _ Runner = (*Sessions)(nil)
@@ -212,7 +214,10 @@ func (r *session) exchange(ctx context.Context, serverLog io.Writer) (Result, er
 		return Result{}, err
 	}
 	defer store.Close()
-	host := r.host()
+	host, err := r.host(ctx)
+	if err != nil {
+		return Result{}, err
+	}
 	r.Log.Debug("connecting", "endpoint", r.endpoint.Name, "how", host.How())
 	var result Result
 	var failed error
@@ -228,11 +233,11 @@ func (r *session) exchange(ctx context.Context, serverLog io.Writer) (Result, er
 	return result, failed
 }
 
-func (r *session) host() remote.Host {
+func (r *session) host(ctx context.Context) (remote.Host, error) {
 	if r.endpoint.LocalSync() {
-		return remote.Local{}
+		return remote.Local{}, nil
 	}
-	return &remote.OpenSSH{Alias: r.endpoint.ServerName, Reason: "the system's ssh"}
+	return r.Pool.Host(ctx, r.endpoint.ServerName, r.endpoint.SSH)
 }
 
 // commands are the command lines that may start the remote role: at the place of
@@ -360,9 +365,20 @@ func (r *session) pull(ctx context.Context, conn *smd1.Conn, store *maildir.Stor
 			r.report(Progress{Phase: phases[s.Phase], Done: s.Done, Total: s.Total, Bytes: s.Bytes})
 		},
 	})
-	result := Result{Summary: summary(got.Counts, got.Bytes, got.DBBytes), Held: held(got.Held, Pull)}
+	result := Result{Summary: summary(got.Counts, got.Bytes, got.DBBytes), Held: held(heldHere(ledger), Pull)}
 	result.Summary.Conflict = got.Conflicts
 	return result, err
+}
+
+// heldHere counts what is held back at this end, from this run or earlier ones.
+func heldHere(l *guard.Ledger) map[string]int {
+	folders := make(map[string]int)
+	for name := range l.HeldHere {
+		if n, err := maildir.ParseName(name); err == nil {
+			folders[n.Folder]++
+		}
+	}
+	return folders
 }
 
 func (r *session) push(ctx context.Context, conn *smd1.Conn, store *maildir.Store, excluded func(string) bool) (Result, error) {

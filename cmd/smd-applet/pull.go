@@ -9,6 +9,7 @@ import (
 	"smd-applet/sync"
 	"smd-applet/sync/config"
 	"smd-applet/sync/fault"
+	"smd-applet/sync/remote"
 )
 
 func newPull() *cobra.Command {
@@ -60,8 +61,11 @@ func (o *runOptions) run(cmd *cobra.Command, d sync.Direction, endpoint string) 
 	if err != nil {
 		return err
 	}
+	log := newLogger(os.Stderr, o.verbose)
+	pool := &remote.Pool{Log: log}
+	defer pool.Close()
 	s := &sync.Sessions{
-		Paths: paths, Program: self, Log: newLogger(os.Stderr, o.verbose),
+		Paths: paths, Program: self, Log: log, Pool: pool,
 		Verbose: o.verbose, DryRun: o.dryRun, NoDelete: o.noDelete,
 	}
 	line := newProgressLine(os.Stderr)

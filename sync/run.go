@@ -1,0 +1,167 @@
+package sync
+
+import (
+	"context"
+	"time"
+
+	"smd-applet/sync/fault"
+)
+
+// run is a run going on.
+type run struct {
+	direction Direction
+	started   time.Time
+	cancel    context.CancelFunc
+	cancelled bool // by a pause: its failure means nothing
+	meter     *meter
+	done      chan outcome // one slot
+}
+
+type outcome struct {
+	result Result
+	err    error
+}
+
+func (ep *endpoint) start(now time.Time, d Direction) {
+	if d == Push {
+		// What changed until now is seen by this push.
+		if ep.watch.pending() {
+			ep.agenda.noticed(now)
+		}
+		ep.agenda.pushing()
+	}
+	ctx, cancel := context.WithCancel(ep.ctx)
+	r := &run{direction: d, started: now, cancel: cancel, meter: newMeter(), done: make(chan outcome, 1)}
+	ep.run = r
+	ep.shownAt, ep.showAt = now, time.Time{}
+	ep.engine.update(ep, func(s *EndpointState) {
+		s.Direction = d
+		s.Progress = Progress{Phase: PhaseConnecting}
+	})
+	ep.engine.post(RunStarted{Endpoint: ep.name, Direction: d})
+	go func() {
+		result, err := ep.engine.opts.Runner.Run(ctx, ep.name, d, r.meter.report)
+		r.done <- outcome{result, err}
+	}()
+}
+
+func (ep *endpoint) cancelRun() {
+	if ep.run != nil {
+		ep.run.cancelled = true
+		ep.run.cancel()
+	}
+}
+
+// progressed takes note of new progress, and publishes it unless it has just
+// done so: then it waits its turn.
+func (ep *endpoint) progressed(now time.Time) {
+	if turn := ep.shownAt.Add(progressEvery); now.Before(turn) {
+		ep.showAt = turn
+		return
+	}
+	ep.show(now)
+}
+
+func (ep *endpoint) show(now time.Time) {
+	ep.shownAt, ep.showAt = now, time.Time{}
+	if ep.run == nil {
+		return
+	}
+	p := ep.run.meter.read()
+	ep.engine.update(ep, func(s *EndpointState) { s.Progress = p })
+}
+
+// ended takes in what came of the run going on.
+func (ep *endpoint) ended(now time.Time, o outcome) {
+	r := ep.run
+	ep.run = nil
+	ep.showAt = time.Time{}
+	r.cancel()
+	err := ep.classify(o.err)
+	if r.direction == Push && err == nil {
+		ep.agenda.pushed(now, o.result.Summary.Changed())
+	}
+	ep.log(r, now, o.result, err)
+
+	if r.cancelled || ep.ctx.Err() != nil {
+		ep.sequence = nil
+	} else {
+		ep.sequence.ended(r.direction, o.result, err)
+	}
+	var told []Event
+	if ep.sequence != nil && ep.sequence.todo.none() {
+		told = ep.conclude(now, ep.sequence)
+		ep.sequence = nil
+	}
+	if ep.sequence == nil {
+		ep.engine.update(ep, func(s *EndpointState) { s.Progress = Progress{Phase: PhaseIdle} })
+	} else if ep.watch.changed != nil && o.result.Summary.Changed() && r.direction == Pull {
+		// The watch still tells of what the pull wrote; the push sees it all.
+		ep.settleAt = now.Add(quiet)
+	}
+
+	ep.engine.post(RunFinished{Endpoint: ep.name, Direction: r.direction, Summary: o.result.Summary, Err: err})
+	if r.direction == Pull && err == nil && o.result.Summary.New > 0 {
+		ep.engine.post(NewMail{Endpoint: ep.name, Count: o.result.Summary.New})
+	}
+	for _, ev := range told {
+		ep.engine.post(ev)
+	}
+}
+
+// conclude draws the sum of a sequence, and returns what is to be told.
+func (ep *endpoint) conclude(now time.Time, s *sequence) []Event {
+	var v verdict
+	ep.agenda.rearm(now, s.asked) // an interval is the rest between two runs
+	if s.err == nil {
+		v = ep.health.succeeded(now, leftover(ep.name, s.held, s.damaged))
+	} else {
+		v = ep.health.failed(now, s.err)
+		delay := retryDelay(s.err, ep.health.failures, s.failed, ep.settings.schedule, ep.engine.opts.Random())
+		ep.agenda.failed(s.failed, now.Add(delay))
+	}
+	problem := ep.health.problem
+	ep.engine.update(ep, func(st *EndpointState) {
+		st.LastError = s.err
+		st.Problem = problem
+		st.Retrying = s.err != nil && s.err.Avoidable() && !st.Paused
+		st.Held = s.held
+		if s.err == nil {
+			st.LastSuccess = now
+			st.LastChange = s.summary
+		}
+	})
+	switch v {
+	case raised:
+		return []Event{ProblemRaised{Endpoint: ep.name, Problem: *problem}}
+	case cleared:
+		return []Event{ProblemCleared{Endpoint: ep.name}}
+	default:
+		return nil
+	}
+}
+
+// classify returns err as a classified failure of this endpoint.
+func (ep *endpoint) classify(err error) *fault.Error {
+	f := fault.As(err)
+	if f == nil || f.Endpoint != "" {
+		return f
+	}
+	named := *f
+	named.Endpoint = ep.name
+	return &named
+}
+
+func (ep *endpoint) log(r *run, now time.Time, res Result, err *fault.Error) {
+	log := ep.engine.opts.Logger.With("endpoint", ep.name, "direction", r.direction, "took", now.Sub(r.started))
+	switch {
+	case err != nil && (r.cancelled || ep.ctx.Err() != nil):
+		log.Info("run cancelled")
+	case err != nil:
+		log.Error("run failed", "kind", err.Kind, "err", err, "wayOut", err.WayOut())
+	default:
+		s := res.Summary
+		log.Info("run finished", "new", s.New, "deleted", s.Deleted, "moved", s.Moved, "flagged", s.Flagged,
+			"edited", s.Edited, "conflicts", s.Conflict, "bytes", s.Bytes, "held", len(res.Held), "damaged", len(res.Damaged))
+	}
+}
