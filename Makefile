@@ -1,4 +1,3 @@
-# make demo    see it work: no root, no mail, no server needed
 # make test    everything that is checked
 # make build   the static binary, in ./bin
 # make install [PREFIX=/usr/local] [DESTDIR=]
@@ -22,12 +21,9 @@ export GOFLAGS += -buildvcs=false
 
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 ENTRY   := $(wildcard packaging/smd-applet.desktop)
-LINKS   := smd-pull smd-push smd-loop smd-server smd-client
+LINKS   := smd-pull smd-push smd-server smd-client
 
-.PHONY: demo test build install fuzz bench cover clean
-
-demo:
-	go run $(TAGS) ./cmd/smd-applet demo
+.PHONY: test build install fuzz bench cover clean
 
 # CI=1: a test whose program is missing fails instead of being skipped. The race
 # detector needs cgo, so a C compiler; what is released is built without.

@@ -238,7 +238,7 @@ func CleanMailbox(s string) (string, error) {
 	}
 	for part := range strings.SplitSeq(s, "/") {
 		if part == ".." {
-			return "", fmt.Errorf("mailbox %q: it must not contain ..", s)
+			return "", fmt.Errorf("mailbox %q: it must not have .. in it", s)
 		}
 	}
 	if strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f }) >= 0 {

@@ -18,7 +18,6 @@ type changes struct {
 	ledger   *guard.Ledger
 	changed  []bool        // by entry: re-appended
 	appended []index.Entry // the tail of the new state
-	held     []bool        // by entry: gone, its deletion is not sent
 	lost     []bool        // by entry: gone, and no longer in the new state
 	action   int
 }

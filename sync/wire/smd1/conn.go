@@ -20,8 +20,6 @@ const (
 	// maxLine bounds a line, in bytes: the longest action has two names of
 	// PATH_MAX bytes, each of which may be three times as long when encoded.
 	maxLine = 32 << 10
-	// maxActions bounds the actions of one run.
-	maxActions = 8 << 20
 	// MaxChunk bounds a chunk, in bytes: no mail is larger.
 	MaxChunk = 4 << 30
 )
@@ -44,7 +42,7 @@ func NewConn(rw io.ReadWriter) *Conn {
 // ErrAborted says that the other end sent ABORT.
 var ErrAborted = errors.New("the other end aborted")
 
-// ErrTooLong says that a line or a list is beyond all reason.
+// errTooLong says that a line is beyond all reason.
 var errTooLong = errors.New("a line is longer than any name allows")
 
 func (c *Conn) readLine() (string, error) {
