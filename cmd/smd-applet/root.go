@@ -60,7 +60,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		newPull(), newPush(), newServer(), newClient(),
+		newPull(), newPush(), newLoop(), newServer(), newClient(),
 		newConfirm(), newRestore(), newVersion(),
 	)
 	return root

@@ -1,0 +1,71 @@
+package main_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"smd-applet/sync/synctest"
+)
+
+// eventually waits for a condition another process brings about.
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not within 20 s: %s", what)
+		}
+	}
+}
+
+// The loop syncs at its start, pushes a local change by itself, fetches at
+// SIGUSR1, and ends cleanly.
+func TestLoop(t *testing.T) {
+	t.Parallel()
+	l := newLaptop(t)
+	if err := os.WriteFile(filepath.Join(l.home, ".smd", "loop"), []byte("60 60 default\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.there.Deliver("."); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(l.bin, "smd-loop"))
+	cmd.Env = l.env
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	count := func(m *synctest.Mailbox) int {
+		all, _ := m.Messages("")
+		return len(all)
+	}
+	eventually(t, "the first sync", func() bool { return count(l.local) == 1 })
+	if out, err := l.run("smd-loop"); err == nil {
+		t.Errorf("a second loop started: %s", out)
+	}
+	if _, err := l.local.Deliver("."); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a push by itself", func() bool { return count(l.there) == 2 })
+	if _, err := l.there.Deliver("."); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a pull at SIGUSR1", func() bool { return count(l.local) == 3 })
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("the loop ended with %v", err)
+	}
+}
