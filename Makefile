@@ -9,9 +9,9 @@ FUZZTIME ?= 30s
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0-dev)
 COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 
-# On Linux popups go over a bus connection of our own; what beeep would put
+# On Linux and the BSDs popups go over a bus connection of our own; what beeep would put
 # beside it is left out.
-ifeq ($(shell go env GOOS 2>/dev/null),linux)
+ifneq (,$(filter linux freebsd openbsd netbsd,$(shell go env GOOS 2>/dev/null)))
 TAGS := -tags nodbus
 endif
 

@@ -1,0 +1,131 @@
+package desktoptest
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/color"
+	"slices"
+)
+
+// Click opens the item's menu with the mouse and clicks the entry with the label.
+func (d *Desktop) Click(item *Item, label string) {
+	d.t.Helper()
+	d.PointAt(item, label)
+	d.press()
+	Until(d.t, "the menu closes", func() bool { return len(d.menus()) == 0 })
+}
+
+// PointAt opens the item's menu with the mouse and moves on to the entry with
+// the label. [Desktop.Press] clicks it.
+func (d *Desktop) PointAt(item *Item, label string) {
+	d.t.Helper()
+	item.WaitEntry(label)
+	box := d.OpenMenu(item)
+	row := d.rowOf(item, box, label)
+	before := d.screen().NRGBAAt(row.X, row.Y)
+	d.moveTo(row)
+	// GTK takes a click only where it has seen the mouse: the entry lights up.
+	Until(d.t, fmt.Sprintf("the entry %q lights up", label), func() bool {
+		return d.screen().NRGBAAt(row.X, row.Y) != before
+	})
+}
+
+// Press clicks where the mouse is.
+func (d *Desktop) Press() {
+	d.t.Helper()
+	d.press()
+}
+
+// OpenMenu opens the item's menu with the mouse, waits until it is drawn, and
+// returns where it is.
+func (d *Desktop) OpenMenu(item *Item) image.Rectangle {
+	d.t.Helper()
+	d.moveTo(middle(d.IconAt(item)))
+	d.press()
+	want := len(item.Visible())
+	var box image.Rectangle
+	var last []byte
+	// Drawn is: there, with all rows, and the same twice.
+	Until(d.t, "the menu on the screen", func() bool {
+		menus := d.menus()
+		if len(menus) != 1 {
+			return false
+		}
+		img := d.screen()
+		same := bytes.Equal(last, img.Pix)
+		box, last = menus[0], img.Pix
+		return same && len(rows(img, box)) == want
+	})
+	return box
+}
+
+// CloseMenu closes an open menu without choosing from it.
+func (d *Desktop) CloseMenu() {
+	d.t.Helper()
+	d.tool("xdotool", "key", "Escape")
+	Until(d.t, "the menu closes", func() bool { return len(d.menus()) == 0 })
+}
+
+// menus are the open menus. The panel's own window has the same class, but is
+// lower.
+func (d *Desktop) menus() []image.Rectangle {
+	var menus []image.Rectangle
+	for _, class := range []string{"wrapper", "xfce4-panel"} {
+		for _, box := range d.windows("--class", class) {
+			if box.Dy() > 100 && box.Dx() > 50 && !slices.Contains(menus, box) {
+				menus = append(menus, box)
+			}
+		}
+	}
+	return menus
+}
+
+// rowOf returns a point in the middle of the entry's row, beside its text.
+func (d *Desktop) rowOf(item *Item, box image.Rectangle, label string) image.Point {
+	d.t.Helper()
+	found := rows(d.screen(), box)
+	entries := item.Visible()
+	place := slices.IndexFunc(entries, func(e Entry) bool { return e.Label == label })
+	if place < 0 || place >= len(found) {
+		d.Screenshot("no-such-row")
+		d.t.Fatalf("entry %q is number %d of %d rows", label, place, len(found))
+	}
+	return image.Pt(box.Max.X-8, (found[place].first+found[place].last)/2)
+}
+
+// row is the lines of pixels something is drawn on.
+type row struct{ first, last int }
+
+// rows finds the entries of a menu by what is drawn on its plain background.
+func rows(img *image.NRGBA, box image.Rectangle) []row {
+	inner := box.Inset(3).Intersect(img.Bounds()) // without the frame
+	if inner.Empty() {
+		return nil
+	}
+	background := img.NRGBAAt(inner.Max.X-1, inner.Min.Y)
+	var found []row
+	inRow := false
+	for y := inner.Min.Y; y < inner.Max.Y; y++ {
+		// Exactly the background: the separators of a dark theme are faint.
+		drawn := drawnOn(img, inner, y, func(c color.NRGBA) bool { return c == background })
+		switch {
+		case drawn && inRow:
+			found[len(found)-1].last = y
+		case drawn:
+			found = append(found, row{y, y})
+		}
+		inRow = drawn
+	}
+	return found
+}
+
+// drawnOn reports whether a line of pixels of box is not all background.
+func drawnOn(img *image.NRGBA, box image.Rectangle, y int, background func(color.NRGBA) bool) bool {
+	for x := box.Min.X; x < box.Max.X; x++ {
+		if !background(img.NRGBAAt(x, y)) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,325 @@
+//go:build linux || freebsd || openbsd || netbsd
+
+package tray
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"smd-applet/assets"
+	"smd-applet/desktoptest"
+	"smd-applet/sync"
+	"smd-applet/sync/fault"
+	"smd-applet/tray/autostart"
+)
+
+func synced(name string) sync.EndpointState {
+	return sync.EndpointState{
+		Name: name, Progress: sync.Progress{Phase: sync.PhaseIdle}, LastSuccess: time.Now(),
+	}
+}
+
+func idleState(names ...string) sync.State {
+	s := sync.State{Overall: sync.Idle}
+	for _, name := range names {
+		s.Endpoints = append(s.Endpoints, synced(name))
+	}
+	return s
+}
+
+// onBus starts an applet on a bus of its own with a watcher, and waits for its icon.
+func onBus(t *testing.T, s sync.State) (*applet, *desktoptest.Item) {
+	t.Helper()
+	bus := desktoptest.StartBus(t)
+	watcher := desktoptest.StartWatcher(t, bus)
+	a := startApplet(t, s, "DBUS_SESSION_BUS_ADDRESS="+bus.Address)
+	waitRegistered(t, watcher)
+	return a, bus.Item(t, a.Pid())
+}
+
+func waitRegistered(t *testing.T, w *desktoptest.Watcher) {
+	t.Helper()
+	select {
+	case <-w.Registered():
+	case <-time.After(desktoptest.Patience):
+		t.Fatal("the applet did not register its icon")
+	}
+}
+
+func wantLabels(t *testing.T, item *desktoptest.Item, want ...string) {
+	t.Helper()
+	var got []string
+	desktoptest.Until(t, "the menu "+strings.Join(want, " | "), func() bool {
+		got = item.Labels()
+		return slices.Equal(got, want)
+	})
+}
+
+func TestMenuLayout(t *testing.T) {
+	t.Parallel()
+	_, item := onBus(t, idleState("my_mail", "work"))
+	wantLabels(t, item, "my_mail: synced just now", "work: synced just now", "-",
+		"Sync now", "Pause", "Open log", "Start at login", "-", "Quit")
+	if got := item.ID() + " " + item.Title(); got != "smd-applet smd-applet" {
+		t.Errorf("id and title: %s", got)
+	}
+	if !item.ShowsIcon(assets.Icon("idle")) {
+		t.Error("the icon is not the idle one")
+	}
+	for _, e := range item.Menu() {
+		if strings.Contains(e.Label, "synced") && e.Enabled {
+			t.Errorf("the status line %q can be clicked", e.Label)
+		}
+		if e.Checkbox != (e.Label == "Start at login") {
+			t.Errorf("%q: checkbox %v", e.Label, e.Checkbox)
+		}
+	}
+}
+
+func TestClicksReachTheController(t *testing.T) {
+	t.Parallel()
+	s := idleState("default")
+	s.Endpoints[0].Held = []sync.HeldFolder{{Folder: "Archive", Count: 120, By: sync.Pull}}
+	s.Setup = &fault.Error{Kind: fault.Config}
+	s.Overall = sync.Attention
+	a, item := onBus(t, s)
+	for _, click := range []struct{ label, call string }{
+		{"Sync now", "sync"},
+		{"Pause", "pause"},
+		{"Open log", "open-log default"},
+		{"Edit configuration", "open-config"},
+		{"Delete them on both sides", "confirm default"},
+		{"Bring them back", "restore default"},
+	} {
+		item.Click(click.label)
+		a.want(click.call)
+	}
+	if got := item.Tooltip(); got != "the configuration needs a look" {
+		t.Errorf("tooltip: %q", got)
+	}
+
+	s.Endpoints[0].Paused, s.Setup, s.Overall = true, nil, sync.Paused
+	a.show(s)
+	item.Click("Resume")
+	a.want("resume")
+	s.Endpoints[0].Held = nil
+	a.show(s)
+	wantLabels(t, item, "default: paused", "-", "Sync now", "Resume", "Open log", "Start at login", "-", "Quit")
+}
+
+func TestNoClickIsLost(t *testing.T) {
+	t.Parallel()
+	const burst = 100
+	a, item := onBus(t, idleState("default"))
+	id := item.WaitEntry("Sync now").ID
+	done := make(chan struct{})
+	for range burst {
+		go func() {
+			item.ClickID(id)
+			done <- struct{}{}
+		}()
+	}
+	for range burst {
+		<-done
+	}
+	for range burst {
+		a.want("sync")
+	}
+}
+
+// Panels report clicks on entries that are grey or hidden, too.
+func TestClicksOnWhatIsNotOfferedDoNothing(t *testing.T) {
+	t.Parallel()
+	a, item := onBus(t, idleState("default"))
+	for _, e := range item.Menu() {
+		if !e.Visible || !e.Enabled {
+			item.ClickID(e.ID)
+		}
+	}
+	item.Click("Sync now")
+	a.want("sync")
+}
+
+func TestAutostartCheckbox(t *testing.T) {
+	t.Parallel()
+	_, item := onBus(t, idleState("default"))
+	for _, want := range []bool{true, false} {
+		item.Click("Start at login")
+		desktoptest.Until(t, fmt.Sprintf("checked is %v", want), func() bool {
+			return item.WaitEntry("Start at login").Checked == want
+		})
+	}
+}
+
+// Another program, such as a settings dialogue, may have changed the entry: it
+// is read again when the menu is opened.
+func TestAutostartIsReadAgainWhenTheMenuOpens(t *testing.T) {
+	t.Parallel()
+	config := t.TempDir()
+	bus := desktoptest.StartBus(t)
+	a := startApplet(t, idleState("default"), "DBUS_SESSION_BUS_ADDRESS="+bus.Address, "XDG_CONFIG_HOME="+config)
+	item := bus.Item(t, a.Pid())
+	item.WaitExported()
+	if item.WaitEntry("Start at login").Checked {
+		t.Fatal("on before it was switched on")
+	}
+	if err := (autostart.Entry{ConfigHome: config, Exec: "/bin/sh"}).Set(true); err != nil {
+		t.Fatal(err)
+	}
+	desktoptest.Until(t, "the tick", func() bool {
+		item.OpenMenu()
+		return item.WaitEntry("Start at login").Checked
+	})
+}
+
+func TestIconAndTooltipFollowTheState(t *testing.T) {
+	t.Parallel()
+	a, item := onBus(t, idleState("default"))
+	for overall, tooltip := range map[sync.Overall]string{
+		sync.Syncing: "Syncing mail", sync.Paused: "Mail sync is paused",
+		sync.Offline: "Mail sync is offline", sync.Attention: "Mail sync needs a look", sync.Idle: "Mail is in sync",
+	} {
+		s := idleState("default")
+		s.Overall = overall
+		a.show(s)
+		desktoptest.Until(t, "the icon and tooltip of "+string(overall), func() bool {
+			return item.ShowsIcon(assets.Icon(string(overall))) && item.Tooltip() == tooltip
+		})
+	}
+}
+
+func TestPanelComesLateAndComesAgain(t *testing.T) {
+	t.Parallel()
+	bus := desktoptest.StartBus(t)
+	a := startApplet(t, idleState("default"), "DBUS_SESSION_BUS_ADDRESS="+bus.Address)
+	item := bus.Item(t, a.Pid())
+	item.WaitExported()
+	desktoptest.Until(t, "a word about the missing panel", func() bool {
+		return strings.Count(a.Output(), "nothing here shows tray icons") == 1
+	})
+	for range 2 {
+		watcher := desktoptest.StartWatcher(t, bus)
+		waitRegistered(t, watcher)
+		item.Click("Sync now")
+		a.want("sync")
+		watcher.Stop()
+	}
+}
+
+// Systray stops looking for panels after any signal with fewer than three
+// arguments, such as those of popups. The icon must come back all the same.
+func TestPanelComesAgainAfterAForeignSignal(t *testing.T) {
+	t.Parallel()
+	bus := desktoptest.StartBus(t)
+	watcher := desktoptest.StartWatcher(t, bus)
+	startApplet(t, idleState("default"), "DBUS_SESSION_BUS_ADDRESS="+bus.Address)
+	select {
+	case applet := <-watcher.Registered():
+		bus.Emit(t, applet, "org.freedesktop.Notifications.ActionInvoked", uint32(1), "default")
+	case <-time.After(desktoptest.Patience):
+		t.Fatal("the applet did not register its icon")
+	}
+	watcher.Stop()
+	waitRegistered(t, desktoptest.StartWatcher(t, bus))
+}
+
+func TestBusDiesAndComesBack(t *testing.T) {
+	t.Parallel()
+	bus := desktoptest.StartBus(t)
+	a := startApplet(t, idleState("default"), "DBUS_SESSION_BUS_ADDRESS="+bus.Address)
+	waitRegistered(t, desktoptest.StartWatcher(t, bus))
+	for _, overall := range []sync.Overall{sync.Syncing, sync.Offline} {
+		bus.Stop()
+		// A state that changes while there is no bus is shown on the next one.
+		s := idleState("default")
+		s.Overall = overall
+		a.show(s)
+		bus.Restart(t)
+		waitRegistered(t, desktoptest.StartWatcher(t, bus))
+		item := bus.Item(t, a.Pid())
+		desktoptest.Until(t, "the icon of "+string(overall), func() bool {
+			return item.ShowsIcon(assets.Icon(string(overall)))
+		})
+		item.Click("Sync now")
+		a.want("sync")
+	}
+	if !strings.Contains(a.Output(), "the session bus is gone") {
+		t.Error("the lost bus is not in the log")
+	}
+	bus.Item(t, a.Pid()).Click("Quit")
+	a.want("ended")
+}
+
+func TestEndsWithoutABus(t *testing.T) {
+	t.Parallel()
+	bus := desktoptest.StartBus(t)
+	bus.Stop()
+	a := startApplet(t, idleState("default"), "DBUS_SESSION_BUS_ADDRESS="+bus.Address)
+	a.want("ended no bus")
+	<-a.Ended()
+	if got := strings.Count(a.Output(), "no icon, going on without"); got != 1 {
+		t.Errorf("told %d times that there is no bus:\n%s", got, a.Output())
+	}
+}
+
+func TestEndsCleanly(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*applet, *desktoptest.Item, *desktoptest.Bus){
+		"by Quit":                func(_ *applet, i *desktoptest.Item, _ *desktoptest.Bus) { i.Click("Quit") },
+		"by the context":         func(a *applet, _ *desktoptest.Item, _ *desktoptest.Bus) { a.Stop() },
+		"by the context, no bus": func(a *applet, _ *desktoptest.Item, b *desktoptest.Bus) { b.Stop(); a.Stop() },
+		"while it waits for a bus": func(a *applet, _ *desktoptest.Item, b *desktoptest.Bus) {
+			b.Stop()
+			desktoptest.Until(t, "the lost bus in the log", func() bool { return strings.Contains(a.Output(), "bus is gone") })
+			a.Stop()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bus := desktoptest.StartBus(t)
+			a := startApplet(t, idleState("default"), "DBUS_SESSION_BUS_ADDRESS="+bus.Address)
+			item := bus.Item(t, a.Pid())
+			item.WaitExported()
+			end(a, item, bus)
+			a.want("ended")
+			<-a.Ended()
+			if strings.Contains(a.Output(), "panic") {
+				t.Error(a.Output())
+			}
+		})
+	}
+}
+
+// A quiet applet sends nothing: between two paints of the same state there is no
+// signal on the bus.
+func TestUnchangedStateSendsNothing(t *testing.T) {
+	t.Parallel()
+	bus := desktoptest.StartBus(t)
+	a := startApplet(t, idleState("default"), "DBUS_SESSION_BUS_ADDRESS="+bus.Address)
+	item := bus.Item(t, a.Pid())
+	item.WaitExported()
+	item.WaitEntry("Sync now") // past systray's own second layout signal
+	signals := bus.Signals(t, a.Pid())
+	s := idleState("default")
+	for range 5 {
+		a.show(s)
+	}
+	s.Overall = sync.Offline
+	a.show(s)
+	desktoptest.Until(t, "the offline icon", func() bool { return item.ShowsIcon(assets.Icon("offline")) })
+	s.Overall = sync.Paused // its signal is behind all the others
+	a.show(s)
+	desktoptest.Until(t, "the paused icon", func() bool { return item.ShowsIcon(assets.Icon("paused")) })
+	var layouts int
+	for _, member := range signals() {
+		if member == "com.canonical.dbusmenu.ItemsPropertiesUpdated" {
+			layouts++
+		}
+	}
+	if layouts > 1 { // Pause became Resume
+		t.Errorf("%d entries were sent again although one changed: %v", layouts, signals())
+	}
+}
