@@ -61,12 +61,9 @@ func runApplet(ctx context.Context, in io.Reader, out io.Writer) error {
 		Autostart:  entry,
 		Logger:     slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
-	switch {
-	case errors.Is(err, ErrNoBus):
-		c.tell("ended", "no bus")
-	case err != nil:
+	if err != nil {
 		c.tell("ended", err.Error())
-	default:
+	} else {
 		c.tell("ended", "")
 	}
 	return err

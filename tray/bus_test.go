@@ -253,16 +253,26 @@ func TestBusDiesAndComesBack(t *testing.T) {
 	a.want("ended")
 }
 
-func TestEndsWithoutABus(t *testing.T) {
+// An applet that is started before the desktop is goes on without an icon, says
+// so once, and shows it when the bus is there.
+func TestBusComesLate(t *testing.T) {
 	t.Parallel()
 	bus := desktoptest.StartBus(t)
 	bus.Stop()
 	a := startApplet(t, idleState("default"), "DBUS_SESSION_BUS_ADDRESS="+bus.Address)
-	a.want("ended no bus")
-	<-a.Ended()
-	if got := strings.Count(a.Output(), "no icon, going on without"); got != 1 {
+	desktoptest.Until(t, "a word about the missing bus", func() bool {
+		return strings.Contains(a.Output(), "no session bus")
+	})
+	bus.Restart(t)
+	waitRegistered(t, desktoptest.StartWatcher(t, bus))
+	item := bus.Item(t, a.Pid())
+	item.Click("Sync now")
+	a.want("sync")
+	if got := strings.Count(a.Output(), "no session bus"); got != 1 {
 		t.Errorf("told %d times that there is no bus:\n%s", got, a.Output())
 	}
+	item.Click("Quit")
+	a.want("ended")
 }
 
 func TestEndsCleanly(t *testing.T) {
@@ -271,7 +281,7 @@ func TestEndsCleanly(t *testing.T) {
 		"by Quit":                func(_ *applet, i *desktoptest.Item, _ *desktoptest.Bus) { i.Click("Quit") },
 		"by the context":         func(a *applet, _ *desktoptest.Item, _ *desktoptest.Bus) { a.Stop() },
 		"by the context, no bus": func(a *applet, _ *desktoptest.Item, b *desktoptest.Bus) { b.Stop(); a.Stop() },
-		"while it waits for a bus": func(a *applet, _ *desktoptest.Item, b *desktoptest.Bus) {
+		"while it waits for a new bus": func(a *applet, _ *desktoptest.Item, b *desktoptest.Bus) {
 			b.Stop()
 			desktoptest.Until(t, "the lost bus in the log", func() bool { return strings.Contains(a.Output(), "bus is gone") })
 			a.Stop()

@@ -4,7 +4,6 @@ package tray
 
 import (
 	"context"
-	"fmt"
 	stdsync "sync"
 	"time"
 
@@ -24,14 +23,16 @@ const (
 // Run shows the icon and obeys its menu until the person quits or ctx is done;
 // then it returns nil. It may be called once in a program's life.
 //
-// It returns [ErrNoBus] at once when there is no session bus. A panel may be
-// missing, come later, or restart. When the bus goes away, Run waits for a new
-// one and shows the icon there.
+// The session bus and the panel may be missing, come later, go away and come
+// back: Run says so in the log, waits, and shows the icon when there is one.
 func Run(ctx context.Context, c Controller, o Options) error {
 	conn, err := connect(ctx)
 	if err != nil {
-		o.Logger.Warn("no icon, going on without", "err", err)
-		return err
+		o.Logger.Warn("no session bus: going on without an icon until there is one", "err", err)
+		if conn, err = reconnect(ctx); err != nil {
+			return nil // ctx is done
+		}
+		o.Logger.Info("there is a session bus now, showing the icon")
 	}
 	// Systray is given no callbacks and is started once a bus: its own Run
 	// neither survives a lost bus nor ends without one.
@@ -78,13 +79,9 @@ func show(ctx context.Context, f *face, conn *dbus.Conn, start func()) bool {
 // is noticed first: systray would go on without one, and godbus start one.
 func connect(ctx context.Context) (*dbus.Conn, error) {
 	if err := probe(ctx); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoBus, err)
+		return nil, err
 	}
-	conn, err := dbus.SessionBus()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoBus, err)
-	}
-	return conn, nil
+	return dbus.SessionBus()
 }
 
 func probe(ctx context.Context) error {

@@ -4,6 +4,5 @@ package tray
 
 import "context"
 
-// Run returns [ErrUnsupported]: this program was built without a tray. The
-// caller goes on headless.
+// Run returns [ErrUnsupported]: this program was built without a tray.
 func Run(context.Context, Controller, Options) error { return ErrUnsupported }

@@ -14,13 +14,9 @@ import (
 	"smd-applet/sync"
 )
 
-var (
-	// ErrNoBus is returned by [Run] where there is no session bus: nobody could
-	// show an icon. The caller goes on headless.
-	ErrNoBus = errors.New("no session bus")
-	// ErrUnsupported is returned by [Run] of a program built without a tray.
-	ErrUnsupported = errors.New("no tray in this build")
-)
+// ErrUnsupported is returned by [Run] of a program built without a tray. The
+// caller goes on headless.
+var ErrUnsupported = errors.New("no tray in this build")
 
 // Controller is what the tray shows and what its clicks reach. It is part of
 // [sync.Engine]; an empty endpoint means all. Confirm and Restore may take
