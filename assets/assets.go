@@ -1,5 +1,5 @@
-// Package assets holds the icons: the panel's, embedded in the program, and the
-// application's, which packages install into the icon theme.
+// Package assets holds the icons: the panel's and the popups', embedded in the
+// program, and the application's, which packages install into the icon theme.
 //
 // The sources are svg/*.svg. "go generate ./assets" draws png/*.png from them
 // with rsvg-convert (Debian: librsvg2-bin); both are committed. The panel icons
@@ -16,6 +16,11 @@ import (
 
 //go:embed png/*-22.png
 var panel embed.FS
+
+// Application is the program's own icon for popups, a PNG of 64 × 64 pixels.
+//
+//go:embed png/smd-applet-64.png
+var Application []byte
 
 // Icon returns the panel icon called name, "idle", "syncing", "paused",
 // "offline" or "attention", as a PNG of 22 × 22 pixels, each of them opaque or

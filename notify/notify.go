@@ -9,8 +9,7 @@ import (
 	"smd-applet/sync/fault"
 )
 
-// Options are what [Run] needs besides the events. NotifyNewMail and OnAction
-// are called from Run's own goroutine and must not block.
+// Options are what [Run] needs besides the events.
 type Options struct {
 	// Sender shows the popups. Run opens the desktop's own and closes it at
 	// the end if this is nil; one given stays the caller's to close.
@@ -18,12 +17,10 @@ type Options struct {
 	// Icon is the application's as a PNG file's bytes, for the desktop's own
 	// sender; nil means the icon smd-applet of the theme.
 	Icon []byte
-	// NotifyNewMail reports whether new mail of an endpoint is announced; nil
-	// means never.
-	NotifyNewMail func(endpoint string) bool
 	// OnAction is told of a button pressed, once for each endpoint the popup
 	// was about; nil means that there are no buttons. The endpoint is empty
-	// for the configuration as a whole.
+	// for the configuration as a whole. It is called from Run's own goroutine
+	// and must not block.
 	OnAction func(endpoint string, a fault.ActionKind)
 	// Logger is told why popups can't be shown; nil means slog's default.
 	Logger *slog.Logger
@@ -35,9 +32,6 @@ type Options struct {
 func Run(ctx context.Context, events <-chan sync.Event, o Options) (err error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
-	}
-	if o.NotifyNewMail == nil {
-		o.NotifyNewMail = func(string) bool { return false }
 	}
 	if o.Sender == nil {
 		desktop := NewDesktop(o.Logger, o.Icon)
@@ -73,7 +67,7 @@ func Run(ctx context.Context, events <-chan sync.Event, o Options) (err error) {
 			ev = e
 		}
 		var actions []action
-		s.board, actions = decide(s.board, ev, time.Now(), o.NotifyNewMail)
+		s.board, actions = decide(s.board, ev, time.Now())
 		for _, a := range actions {
 			s.do(ctx, a)
 		}

@@ -158,9 +158,9 @@ func TestRunWithoutOnActionShowsNoButtons(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		w := &wall{}
-		events, end := running(t, Options{Sender: w, NotifyNewMail: func(string) bool { return true }})
+		events, end := running(t, Options{Sender: w})
 		events <- raised("work", fault.Network, "cut")
-		events <- sync.NewMail{Endpoint: "home", Count: 2}
+		events <- sync.NewMail{Endpoint: "home", Count: 2, Announce: true}
 		passes(merge)
 		w.expect(t, "show 1 instead of 0: work: the server can't be reached", "show 2 instead of 0: home: 2 new messages")
 		if w.last.Buttons != nil {

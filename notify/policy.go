@@ -58,9 +58,8 @@ type action struct {
 // event is the passing of time: decide wants to be called at tellAt.
 //
 // Problems are told once, until they are over or become another kind of
-// problem; those that come close together get one popup. New mail is told for
-// the endpoints that announces names.
-func decide(previous board, ev sync.Event, now time.Time, announces func(endpoint string) bool) (board, []action) {
+// problem; those that come close together get one popup.
+func decide(previous board, ev sync.Event, now time.Time) (board, []action) {
 	b := previous
 	b.problems, b.mail = slices.Clone(b.problems), slices.Clone(b.mail)
 
@@ -71,7 +70,7 @@ func decide(previous board, ev sync.Event, now time.Time, announces func(endpoin
 	case sync.ProblemCleared:
 		actions = b.cleared(ev.Endpoint)
 	case sync.NewMail:
-		if announces(ev.Endpoint) {
+		if ev.Announce {
 			b.arrived(ev.Endpoint, ev.Count)
 		}
 	}

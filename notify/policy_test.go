@@ -142,10 +142,10 @@ func TestDecide(t *testing.T) {
 			{time.Hour, nil, nil},
 		},
 		"unless asked for": {
-			{0, sync.NewMail{Endpoint: "loud", Count: 1}, nil},
-			{time.Second, sync.NewMail{Endpoint: "loud", Count: 2}, nil},
+			{0, sync.NewMail{Endpoint: "loud", Count: 1, Announce: true}, nil},
+			{time.Second, sync.NewMail{Endpoint: "loud", Count: 2, Announce: true}, nil},
 			{merge, nil, []string{"1 show loud: 3 new messages"}},
-			{time.Hour, sync.NewMail{Endpoint: "loud", Count: 1}, nil},
+			{time.Hour, sync.NewMail{Endpoint: "loud", Count: 1, Announce: true}, nil},
 			{time.Hour + merge, nil, []string{"1 show loud: 1 new message"}},
 		},
 		"the configuration as a whole": {
@@ -166,7 +166,7 @@ func TestDecide(t *testing.T) {
 			var b board
 			for i, s := range steps {
 				var actions []action
-				b, actions = decide(b, s.ev, start.Add(s.at), func(endpoint string) bool { return endpoint == "loud" })
+				b, actions = decide(b, s.ev, start.Add(s.at))
 				var got []string
 				for _, a := range actions {
 					got = append(got, told(a))
@@ -181,14 +181,13 @@ func TestDecide(t *testing.T) {
 
 func TestUnshownIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	quiet := func(string) bool { return false }
-	b, _ := decide(board{}, raised("work", fault.Network, "cut"), start, quiet)
-	b, actions := decide(b, nil, start.Add(merge), quiet)
+	b, _ := decide(board{}, raised("work", fault.Network, "cut"), start)
+	b, actions := decide(b, nil, start.Add(merge))
 	b = b.unshown(actions[0].card, start.Add(merge))
-	if _, early := decide(b, nil, start.Add(merge+again-1), quiet); early != nil {
+	if _, early := decide(b, nil, start.Add(merge+again-1)); early != nil {
 		t.Errorf("told too early: %v", early)
 	}
-	if _, actions = decide(b, nil, start.Add(merge+again), quiet); len(actions) != 1 || actions[0].popup == nil {
+	if _, actions = decide(b, nil, start.Add(merge+again)); len(actions) != 1 || actions[0].popup == nil {
 		t.Errorf("not told again: %v", actions)
 	}
 }
@@ -206,7 +205,7 @@ func TestScreenTellsTheTruth(t *testing.T) {
 		problems := make(map[string]fault.Kind)
 		play := func(ev sync.Event) {
 			before := fmt.Sprint(b)
-			next, actions := decide(b, ev, now, func(string) bool { return true })
+			next, actions := decide(b, ev, now)
 			if after := fmt.Sprint(b); after != before {
 				t.Fatalf("decide changed its argument:\n%s\n%s", before, after)
 			}
@@ -265,10 +264,9 @@ func TestScreenTellsTheTruth(t *testing.T) {
 
 func TestNothingLeftIsForgotten(t *testing.T) {
 	t.Parallel()
-	quiet := func(string) bool { return false }
-	b, _ := decide(board{}, raised("work", fault.Network, "cut"), start, quiet)
-	b, _ = decide(b, nil, start.Add(merge), quiet)
-	b, _ = decide(b, sync.ProblemCleared{Endpoint: "work"}, start.Add(time.Hour), quiet)
+	b, _ := decide(board{}, raised("work", fault.Network, "cut"), start)
+	b, _ = decide(b, nil, start.Add(merge))
+	b, _ = decide(b, sync.ProblemCleared{Endpoint: "work"}, start.Add(time.Hour))
 	if len(b.problems) != 0 || !b.tellAt.IsZero() {
 		t.Errorf("left: %s", strings.TrimSpace(fmt.Sprintf("%+v", b)))
 	}

@@ -2,6 +2,8 @@ package sync
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"reflect"
 	"time"
@@ -139,12 +141,12 @@ func (ep *endpoint) proceed(now time.Time) {
 		if todo.none() {
 			return
 		}
-		ep.rewatch()
 		ep.sequence = newSequence(todo, ep.state.Held)
 	}
 	if now.Before(ep.settleAt) {
 		return
 	}
+	ep.rewatch() // before each run: the first pull makes the mailbox
 	ep.start(now, ep.sequence.next())
 }
 
@@ -232,7 +234,8 @@ func (ep *endpoint) watched(now time.Time, ok bool) {
 }
 
 // rewatch sees to it that the configured mailboxes are watched. Where that
-// fails the timers have to do, and the next sequence of runs tries again.
+// fails the timers have to do, and the next run tries again. A mailbox that is
+// not there yet is no failure to tell.
 func (ep *endpoint) rewatch() {
 	w := ep.engine.opts.Watcher
 	if w == nil || ep.settings.config == nil {
@@ -247,8 +250,8 @@ func (ep *endpoint) rewatch() {
 		roots = append(roots, filepath.Join(ep.engine.opts.Paths.Home, m.Local))
 	}
 	err := ep.watch.follow(ep.ctx, w, roots)
-	if err != nil && !ep.blind && ep.ctx.Err() == nil {
+	if err != nil && !ep.blind && !errors.Is(err, fs.ErrNotExist) && ep.ctx.Err() == nil {
 		ep.engine.opts.Logger.Warn("the mailboxes are not watched", "endpoint", ep.name, "err", err)
 	}
-	ep.blind = err != nil
+	ep.blind = err != nil && !errors.Is(err, fs.ErrNotExist)
 }

@@ -714,7 +714,7 @@ func TestEngineTellsOfDamageAndNewMail(t *testing.T) {
 			t.Errorf("told %v", raised)
 		}
 		s.pass(3 * time.Minute)
-		if mail := happened[NewMail](sub); !slices.Equal(mail, []NewMail{{"work", 3}}) {
+		if mail := happened[NewMail](sub); !slices.Equal(mail, []NewMail{{Endpoint: "work", Count: 3}}) {
 			t.Errorf("new mail %v", mail)
 		}
 		s.player.plays(nil)

@@ -102,7 +102,10 @@ func (ep *endpoint) ended(now time.Time, o outcome) {
 
 	ep.engine.post(RunFinished{Endpoint: ep.name, Direction: r.direction, Summary: o.result.Summary, Err: err})
 	if r.direction == Pull && err == nil && o.result.Summary.New > 0 {
-		ep.engine.post(NewMail{Endpoint: ep.name, Count: o.result.Summary.New})
+		ep.engine.post(NewMail{
+			Endpoint: ep.name, Count: o.result.Summary.New,
+			Announce: ep.settings.config != nil && ep.settings.config.NotifyNewMail,
+		})
 	}
 	for _, ev := range told {
 		ep.engine.post(ev)

@@ -1,14 +1,11 @@
 package main_test
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
-
-	"smd-applet/sync/synctest"
 )
 
 // eventually waits for a condition another process brings about.
@@ -31,33 +28,21 @@ func eventually(t *testing.T, what string, ok func() bool) {
 func TestLoop(t *testing.T) {
 	t.Parallel()
 	l := newLaptop(t)
-	if err := os.WriteFile(filepath.Join(l.home, ".smd", "loop"), []byte("60 60 default\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := l.there.Deliver("."); err != nil {
-		t.Fatal(err)
-	}
+	l.every("60")
+	deliver(t, l.there)
 	cmd := exec.Command(filepath.Join(l.bin, "smd-loop"))
 	cmd.Env = l.env
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	count := func(m *synctest.Mailbox) int {
-		all, _ := m.Messages("")
-		return len(all)
-	}
 	eventually(t, "the first sync", func() bool { return count(l.local) == 1 })
 	if out, err := l.run("smd-loop"); err == nil {
 		t.Errorf("a second loop started: %s", out)
 	}
-	if _, err := l.local.Deliver("."); err != nil {
-		t.Fatal(err)
-	}
+	deliver(t, l.local)
 	eventually(t, "a push by itself", func() bool { return count(l.there) == 2 })
-	if _, err := l.there.Deliver("."); err != nil {
-		t.Fatal(err)
-	}
+	deliver(t, l.there)
 	if err := cmd.Process.Signal(syscall.SIGUSR1); err != nil {
 		t.Fatal(err)
 	}

@@ -49,6 +49,9 @@ func arguments(args []string) []string {
 	if sub, ok := strings.CutPrefix(filepath.Base(args[0]), "smd-"); ok && sub != "applet" {
 		return append([]string{sub}, args[1:]...)
 	}
+	if len(args) == 1 {
+		return []string{"applet"} // as a click on its entry starts it
+	}
 	return args[1:]
 }
 
@@ -60,7 +63,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		newPull(), newPush(), newLoop(), newServer(), newClient(),
+		newApplet(), newAutostart(), newPull(), newPush(), newLoop(), newServer(), newClient(),
 		newConfirm(), newRestore(), newVersion(),
 	)
 	return root

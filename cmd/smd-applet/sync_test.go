@@ -16,16 +16,18 @@ type laptop struct {
 	t            *testing.T
 	home, server string
 	env          []string
-	bin          string
+	bin, path    string
+	sshd         *synctest.SSHD
 	local, there *synctest.Mailbox
 }
 
 func newLaptop(t *testing.T) *laptop {
 	t.Helper()
 	l := &laptop{t: t, home: t.TempDir(), server: t.TempDir(), bin: synctest.BuildBinary(t)}
-	sshd := synctest.StartSSHD(t, synctest.SSHDOptions{ServerHome: l.server, PathPrepend: []string{l.bin}})
-	ssh := sshd.WriteClientHome(t, l.home, "mailhost")
-	l.env = append(os.Environ(), "HOME="+l.home, "PATH="+ssh+":"+l.bin+":"+os.Getenv("PATH"))
+	l.sshd = synctest.StartSSHD(t, synctest.SSHDOptions{ServerHome: l.server, PathPrepend: []string{l.bin}})
+	ssh := l.sshd.WriteClientHome(t, l.home, "mailhost")
+	l.path = ssh + ":" + l.bin + ":" + os.Getenv("PATH")
+	l.env = append(os.Environ(), "HOME="+l.home, "PATH="+l.path)
 	for _, dir := range []string{filepath.Join(l.home, ".smd"), filepath.Join(l.server, "Mail")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)

@@ -51,6 +51,7 @@ type SSHD struct {
 	program  string
 	listener *net.TCPListener
 	logins   atomic.Int64
+	cut      atomic.Bool
 
 	mu    stdsync.Mutex
 	log   bytes.Buffer
@@ -132,6 +133,15 @@ func (s *SSHD) DropConnections() {
 	}
 }
 
+// CutLink ends every connection and refuses new ones until [SSHD.MendLink].
+func (s *SSHD) CutLink() {
+	s.cut.Store(true)
+	s.DropConnections()
+}
+
+// MendLink lets connections in again.
+func (s *SSHD) MendLink() { s.cut.Store(false) }
+
 // KillCommands kills every remote command now running with what it started, as
 // the far end's kernel does when it is out of memory. The connections stay.
 func (s *SSHD) KillCommands() error {
@@ -172,6 +182,10 @@ func (s *SSHD) accept() {
 			return // closed by stop
 		}
 		s.logins.Add(1)
+		if s.cut.Load() {
+			conn.Close()
+			continue
+		}
 		if err := s.serve(conn); err != nil {
 			_, _ = (*logWriter)(s).Write([]byte(err.Error() + "\n")) // never fails
 		}

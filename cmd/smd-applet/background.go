@@ -1,0 +1,98 @@
+package main
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"slices"
+	"syscall"
+
+	"smd-applet/sync"
+	"smd-applet/sync/config"
+	"smd-applet/sync/fault"
+	"smd-applet/sync/lock"
+	"smd-applet/sync/remote"
+	"smd-applet/sync/watch"
+)
+
+// background is what runs behind the loop and the applet: the engine, its
+// connections, its log, and the lock that lets a home have only one of them.
+type background struct {
+	paths  config.Paths
+	engine *sync.Engine
+	log    *slog.Logger
+	close  func() error
+}
+
+// openBackground puts a background together, which the caller closes after the
+// engine's end. The log goes to the home's log file and, from the level on, to
+// console. While another one runs, the error is of kind [fault.Locked] and other
+// is its process.
+func openBackground(paths config.Paths, console io.Writer, level slog.Level) (b *background, other int, err error) {
+	self, err := programPath()
+	if err != nil {
+		return nil, 0, err
+	}
+	if err := paths.Make(); err != nil {
+		return nil, 0, err
+	}
+	held, pid, err := lock.Loop(paths.Home)
+	if err != nil {
+		return nil, pid, err
+	}
+	file, err := os.OpenFile(paths.LoopLog(), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	if err != nil {
+		err = fault.New(fault.Permission, "open the log", paths.LoopLog(), err)
+		return nil, 0, errors.Join(err, held.Close())
+	}
+	log := slog.New(slog.NewMultiHandler(
+		slog.NewTextHandler(file, nil),
+		slog.NewTextHandler(console, &slog.HandlerOptions{Level: level}),
+	))
+	pool := &remote.Pool{Log: log}
+	engine := sync.NewEngine(sync.Options{
+		Paths: paths, Logger: log,
+		Runner:  &sync.Sessions{Paths: paths, Program: self, Log: log, Pool: pool},
+		Watcher: &watch.Watcher{Log: log},
+	})
+	stop := obeySignals(engine)
+	return &background{
+		paths: paths, engine: engine, log: log,
+		close: func() error {
+			stop()
+			pool.Close()
+			return errors.Join(file.Close(), held.Close())
+		},
+	}, 0, nil
+}
+
+// obeySignals turns signals into engine calls until stop is called.
+func obeySignals(e *sync.Engine) (stop func()) {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGUSR1, syscall.SIGUSR2, syscall.SIGHUP)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for s := range signals {
+			switch s {
+			case syscall.SIGUSR1:
+				e.SyncNow("")
+			case syscall.SIGHUP:
+				e.Reload()
+			case syscall.SIGUSR2:
+				if runs := func(ep sync.EndpointState) bool { return !ep.Paused }; slices.ContainsFunc(e.State().Endpoints, runs) {
+					e.Pause("")
+				} else {
+					e.Resume("")
+				}
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(signals)
+		<-ended
+	}
+}

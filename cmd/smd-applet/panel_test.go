@@ -1,0 +1,140 @@
+//go:build linux
+
+package main_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"smd-applet/assets"
+	"smd-applet/desktoptest"
+	"smd-applet/sync/lock"
+)
+
+// opened makes xdg-open one that tells what it was given, and returns it.
+func opened(t *testing.T) (dir string, path func() string) {
+	t.Helper()
+	dir = t.TempDir()
+	told := filepath.Join(dir, "told")
+	script := fmt.Sprintf("#!/bin/sh\nprintf %%s \"$1\" >'%s'\n", told)
+	if err := os.WriteFile(filepath.Join(dir, "xdg-open"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return dir, func() string {
+		b, _ := os.ReadFile(told) // not yet there: nothing was opened
+		return string(b)
+	}
+}
+
+// login starts what the desktop's autostart folder holds, as a session does, and
+// returns the applet's process.
+func (l *laptop) login(d *desktoptest.Desktop, env []string) int {
+	l.t.Helper()
+	entry := filepath.Join(d.Home(), ".config", "autostart", "smd-applet.desktop")
+	cmd := exec.Command("gio", "launch", entry)
+	cmd.Env = append(d.Env(), env...)
+	said, err := os.Create(filepath.Join(l.home, "session-errors")) // a pipe would be waited for
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer said.Close()
+	cmd.Stdout, cmd.Stderr = said, said
+	if err := cmd.Run(); err != nil {
+		l.t.Fatalf("gio launch: %v", err)
+	}
+	pid := 0
+	desktoptest.Until(l.t, "the applet takes its lock", func() bool {
+		pid, _ = lock.Owner(filepath.Join(l.home, ".smd", "loop.lock"))
+		return pid != 0
+	})
+	l.t.Cleanup(func() {
+		_ = syscall.Kill(pid, syscall.SIGTERM) // it may have ended
+		desktoptest.Until(l.t, "the applet ends", l.isFree)
+	})
+	return pid
+}
+
+// The main job as a person sees it: log in, click, watch it fail, watch it
+// recover, quit.
+func TestAppletOnARealPanel(t *testing.T) {
+	t.Parallel()
+	desktoptest.Needs(t, "gio")
+	l := newLaptop(t)
+	l.every("60")
+	d := desktoptest.Start(t, desktoptest.Options{})
+	viewer, shown := opened(t)
+	env := []string{"HOME=" + l.home, "PATH=" + viewer + ":" + l.path}
+
+	on := exec.Command(filepath.Join(l.bin, "smd-applet"), "autostart", "on")
+	on.Env = append(d.Env(), env...)
+	if out, err := on.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Fatalf("autostart on: %v: %s", err, out)
+	}
+	deliver(t, l.there)
+	pid := l.login(d, env)
+	item := d.WaitIcon(pid)
+	desktoptest.Until(t, "the first sync", func() bool { return count(l.local) == 1 })
+	desktoptest.Until(t, "the menu tells of it", func() bool {
+		return strings.HasPrefix(item.Labels()[0], "default: synced just now")
+	})
+	d.Screenshot("idle")
+
+	deliver(t, l.there)
+	d.Click(item, "Sync now")
+	desktoptest.Until(t, "the message Sync now brings", func() bool { return count(l.local) == 2 })
+
+	d.Click(item, "Pause")
+	item.WaitEntry("Resume")
+	deliver(t, l.local)
+	logins := l.sshd.Logins()
+	desktoptest.Until(t, "the icon of a pause", func() bool { return item.ShowsIcon(assets.Icon("paused")) })
+	d.Click(item, "Resume")
+	desktoptest.Until(t, "what waited for the end of the pause", func() bool { return count(l.there) == 3 })
+	if made := l.sshd.Logins() - logins; made > 0 {
+		t.Errorf("%d more logins: the connection is shared", made)
+	}
+
+	d.Click(item, "Open log")
+	want := filepath.Join(l.home, ".smd", "log", "client.default.log")
+	desktoptest.Until(t, "the log is opened", func() bool { return shown() != "" })
+	if shown() != want {
+		t.Errorf("Open log opened %s", shown())
+	}
+
+	l.sshd.CutLink()
+	d.Click(item, "Sync now")
+	popup := d.WaitNotification("the link is cut", func(n desktoptest.Notification) bool { return n.ID != 0 })
+	for _, words := range []string{"default", "mailhost"} {
+		if !strings.Contains(popup.Summary+"\n"+popup.Body, words) {
+			t.Errorf("the popup does not tell of %s: %q, %q", words, popup.Summary, popup.Body)
+		}
+	}
+	if !slices.Contains(popup.Actions, "Sync now") || !slices.Contains(popup.Actions, "Open log") {
+		t.Errorf("the popup has the buttons %q", popup.Actions)
+	}
+	d.OpenMenu(item)
+	t.Logf("the popup: %q, %q; menu %q", popup.Summary, popup.Body, item.Labels())
+	d.Screenshot("cut-link")
+	d.CloseMenu()
+
+	l.sshd.MendLink()
+	deliver(t, l.there)
+	d.ClickPopup(popup, "Sync now")
+	desktoptest.Until(t, "the message after the link is mended", func() bool { return count(l.local) == 4 })
+	desktoptest.Until(t, "the popup goes", func() bool {
+		all := d.Notifications()
+		return len(all) == 1 && all[0].Closed
+	})
+	desktoptest.Until(t, "the icon is calm again", func() bool { return item.ShowsIcon(assets.Icon("idle")) })
+	d.Screenshot("recovered")
+
+	d.Click(item, "Quit")
+	desktoptest.Until(t, "the applet ends", l.isFree)
+	l.equal()
+}
