@@ -64,7 +64,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(
 		newApplet(), newAutostart(), newPull(), newPush(), newLoop(), newServer(), newClient(),
-		newConfirm(), newRestore(), newVersion(),
+		newConfirm(), newRestore(), newTrust(), newVersion(),
 	)
 	return root
 }

@@ -25,8 +25,8 @@ func newLaptop(t *testing.T) *laptop {
 	t.Helper()
 	l := &laptop{t: t, home: t.TempDir(), server: t.TempDir(), bin: synctest.BuildBinary(t)}
 	l.sshd = synctest.StartSSHD(t, synctest.SSHDOptions{ServerHome: l.server, PathPrepend: []string{l.bin}})
-	ssh := l.sshd.WriteClientHome(t, l.home, "mailhost")
-	l.path = ssh + ":" + l.bin + ":" + os.Getenv("PATH")
+	l.sshd.WriteClientHome(t, l.home, "mailhost")
+	l.path = l.bin + ":" + os.Getenv("PATH")
 	l.env = append(os.Environ(), "HOME="+l.home, "PATH="+l.path)
 	for _, dir := range []string{filepath.Join(l.home, ".smd"), filepath.Join(l.server, "Mail")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {

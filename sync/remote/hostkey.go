@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/skeema/knownhosts"
 	"golang.org/x/crypto/ssh"
@@ -38,7 +40,18 @@ func newHostKeys(alias string, o options) (*hostKeys, error) {
 
 // algorithms puts those first of which known_hosts has a key: the server would
 // otherwise show one that is not on record.
-func (h *hostKeys) algorithms() []string { return h.db.HostKeyAlgorithms(h.o.keyName()) }
+func (h *hostKeys) algorithms() []string {
+	known := h.db.HostKeyAlgorithms(h.o.keyName())
+	supported := ssh.SupportedAlgorithms().HostKeys
+	wanted := strings.Split(h.o.get("hostkeyalgorithms"), ",")
+	wanted = append(wanted, ssh.KeyAlgoED25519, ssh.KeyAlgoECDSA256, ssh.KeyAlgoECDSA384, ssh.KeyAlgoECDSA521, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256)
+	for _, a := range wanted {
+		if slices.Contains(supported, a) && !slices.Contains(known, a) {
+			known = append(known, a)
+		}
+	}
+	return known
+}
 
 // check implements ssh.HostKeyCallback.
 func (h *hostKeys) check(_ string, remote net.Addr, key ssh.PublicKey) error {

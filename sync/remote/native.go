@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	stdsync "sync"
 	"time"
@@ -35,10 +36,14 @@ type connection struct {
 
 func (c *connection) close() {
 	c.Client.Close()
-	for i := len(c.jumps) - 1; i >= 0; i-- {
-		c.jumps[i].Close()
-	}
+	c.closeJumps()
 	<-c.ended
+}
+
+func (c *connection) closeJumps() {
+	for _, j := range slices.Backward(c.jumps) {
+		j.Close()
+	}
 }
 
 // How implements [Host].
@@ -122,7 +127,22 @@ func dial(ctx context.Context, alias string, log *slog.Logger) (*connection, err
 		return nil, err
 	}
 	c := &connection{ended: make(chan struct{})}
-	reach := (&net.Dialer{}).DialContext
+	reach, err := c.jump(ctx, o, log)
+	if err == nil {
+		c.Client, err = login(ctx, alias, o, reach, log)
+	}
+	if err != nil {
+		c.closeJumps()
+		return nil, err
+	}
+	go keepAlive(c.Client, o.seconds("serveraliveinterval", keepaliveInterval), c.ended)
+	return c, nil
+}
+
+// jump logs in to the jump hosts, one through the other, and returns the way
+// beyond them. The connection has them to close even after an error.
+func (c *connection) jump(ctx context.Context, o options, log *slog.Logger) (reach dialFunc, err error) {
+	reach = (&net.Dialer{}).DialContext
 	for jump := range strings.SplitSeq(o.get("proxyjump"), ",") {
 		if jump == "" {
 			continue
@@ -136,22 +156,12 @@ func dial(ctx context.Context, alias string, log *slog.Logger) (*connection, err
 		}
 		via, err := login(ctx, jump, jo, reach, log)
 		if err != nil {
-			for _, j := range c.jumps {
-				j.Close()
-			}
 			return nil, err
 		}
 		c.jumps = append(c.jumps, via)
 		reach = via.DialContext
 	}
-	if c.Client, err = login(ctx, alias, o, reach, log); err != nil {
-		for _, j := range c.jumps {
-			j.Close()
-		}
-		return nil, err
-	}
-	go keepAlive(c.Client, o.seconds("serveraliveinterval", keepaliveInterval), c.ended)
-	return c, nil
+	return reach, nil
 }
 
 // jumpAlias and jumpPort take [user@]host[:port] apart.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 
 	"smd-applet/sync/fault"
@@ -28,7 +29,7 @@ func (h *OpenSSH) Start(ctx context.Context, argv []string, stderr io.Writer) (C
 	}
 	// Nothing may ask: there is nobody at the other end of a question.
 	args := []string{"-o", "BatchMode=yes", "-o", "ServerAliveInterval=30", "-o", "ServerAliveCountMax=3", "-T"}
-	args = append(append(args, h.Options...), "--", h.Alias, Quote(argv))
+	args = slices.Concat(ownConfig(), args, h.Options, []string{"--", h.Alias, Quote(argv)})
 	c, err := startProcess(ctx, exec.Command("ssh", args...), stderr, h.classify)
 	if err != nil {
 		return nil, fault.New(fault.Network, "connect", h.Alias, err)

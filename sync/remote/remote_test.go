@@ -16,16 +16,15 @@ import (
 	"smd-applet/sync/synctest"
 )
 
-// These tests set HOME and PATH, which ssh reads, so they don't run in parallel.
+// These tests set HOME, below which ~/.ssh is, so they don't run in parallel.
 
 // server starts a real sshd and makes its alias known to this process.
 func server(t *testing.T, alias string) (*synctest.SSHD, string) {
 	t.Helper()
 	sshd := synctest.StartSSHD(t, synctest.SSHDOptions{ServerHome: t.TempDir()})
 	home := t.TempDir()
-	bin := sshd.WriteClientHome(t, home, alias)
+	sshd.WriteClientHome(t, home, alias)
 	t.Setenv("HOME", home)
-	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 	t.Setenv("SSH_AUTH_SOCK", "")
 	return sshd, home
 }
@@ -155,7 +154,6 @@ func TestRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("HOME", home)
-	t.Setenv("PATH", filepath.Join(home, "bin")+":"+os.Getenv("PATH"))
 	// The other server's key under this server's name.
 	changed := []byte(strings.Fields(string(good))[0] + " " + strings.Join(strings.Fields(string(foreign))[1:3], " ") + "\n")
 	for _, c := range []struct {
@@ -194,7 +192,6 @@ func TestRefusals(t *testing.T) {
 func keyFile(t *testing.T, home string) string {
 	t.Helper()
 	t.Setenv("HOME", home)
-	t.Setenv("PATH", filepath.Join(home, "bin")+":"+os.Getenv("PATH"))
 	o, err := resolveOptions(t.Context(), "mailhost")
 	if err != nil {
 		t.Fatal(err)

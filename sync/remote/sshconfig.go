@@ -9,7 +9,9 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -21,15 +23,18 @@ import (
 type options map[string][]string
 
 // resolveOptions asks the system's ssh, which alone knows all of Host, Match and
-// Include.
+// Include, and reads ~/.ssh/config itself where there is none.
 func resolveOptions(ctx context.Context, alias string) (options, error) {
 	if alias == "" || strings.HasPrefix(alias, "-") {
 		return nil, fault.New(fault.Config, "connect", alias, errors.New("no host name"))
 	}
 	var stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, "ssh", "-G", "--", alias)
+	cmd := exec.CommandContext(ctx, "ssh", append(ownConfig(), "-G", "--", alias)...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
+	if errors.Is(err, exec.ErrNotFound) {
+		return readOptions(alias)
+	}
 	if err != nil {
 		return nil, &fault.Error{
 			Kind: fault.Config, Op: "read the ssh configuration of", Path: alias,
@@ -37,7 +42,34 @@ func resolveOptions(ctx context.Context, alias string) (options, error) {
 			Hint: "correct ~/.ssh/config",
 		}
 	}
-	return parseOptions(out), nil
+	o := parseOptions(out)
+	o["host"] = []string{alias}
+	if account := movedFrom(); account != "" {
+		for i, v := range o["userknownhostsfile"] {
+			o["userknownhostsfile"][i] = strings.ReplaceAll(v, account+"/.ssh/", "~/.ssh/")
+		}
+	}
+	return o, nil
+}
+
+// movedFrom returns the home of the account, where ssh looks for ~/.ssh, when
+// $HOME names another one, which is the home for everything of ours; else "".
+func movedFrom() string {
+	home := os.Getenv("HOME")
+	account, err := user.LookupId(strconv.Itoa(os.Getuid()))
+	if err != nil || home == "" || filepath.Clean(home) == filepath.Clean(account.HomeDir) {
+		return ""
+	}
+	return account.HomeDir
+}
+
+// ownConfig are the options that make ssh read the configuration in $HOME.
+func ownConfig() []string {
+	config := expandHome("~/.ssh/config")
+	if _, err := os.Stat(config); err != nil || movedFrom() == "" {
+		return nil
+	}
+	return []string{"-F", config}
 }
 
 func parseOptions(text []byte) options {
@@ -76,17 +108,34 @@ func (o options) seconds(key string, otherwise time.Duration) time.Duration {
 	return n
 }
 
-// files returns the paths an option lists, ~ expanded.
+// files returns the paths an option names, ~ and the tokens of ssh_config(5)
+// expanded.
 func (o options) files(key string) []string {
 	var paths []string
 	for _, v := range o[key] {
-		for _, f := range strings.Fields(v) {
-			if f != "none" {
-				paths = append(paths, expandHome(f))
+		names := []string{v}
+		if strings.HasSuffix(key, "knownhostsfile") { // the one kind that lists several
+			names = strings.Fields(v)
+		}
+		for _, f := range names {
+			if f = strings.Trim(f, `"`); f != "none" && f != "" {
+				paths = append(paths, o.expand(f))
 			}
 		}
 	}
 	return paths
+}
+
+func (o options) expand(path string) string {
+	home, _ := os.UserHomeDir() // without one, %d is nothing
+	me := o.get("user")
+	if account, err := user.Current(); err == nil {
+		me = account.Username
+	}
+	return expandHome(strings.NewReplacer(
+		"%%", "%", "%d", home, "%u", me, "%i", strconv.Itoa(os.Getuid()),
+		"%n", o.get("host"), "%h", o.get("hostname"), "%p", o.get("port"), "%r", o.get("user"),
+	).Replace(path))
 }
 
 func expandHome(path string) string {

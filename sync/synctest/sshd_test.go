@@ -20,12 +20,12 @@ import (
 // ssh would.
 func login(t *testing.T, s *synctest.SSHD, addr string, args ...string) *exec.Cmd {
 	t.Helper()
-	bin := s.WriteClientHomeVia(t, t.TempDir(), "box", addr)
-	ssh := filepath.Join(bin, "ssh")
-	if _, err := os.Stat(ssh); err != nil {
+	home := t.TempDir()
+	s.WriteClientHomeVia(t, home, "box", addr)
+	if _, err := exec.LookPath("ssh"); err != nil {
 		synctest.Missing(t, "ssh", "openssh-client")
 	}
-	return exec.Command(ssh, append([]string{"box"}, args...)...)
+	return exec.Command("ssh", append([]string{"-F", filepath.Join(home, ".ssh", "config"), "box"}, args...)...)
 }
 
 func TestRemoteCommandSeesServerHome(t *testing.T) {
