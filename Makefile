@@ -1,3 +1,4 @@
+# make demo    the applet at work on a made-up mailbox
 # make test    everything that is checked
 # make build   the static binary, in ./bin
 # make install [PREFIX=/usr/local] [DESTDIR=]
@@ -23,7 +24,10 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 ENTRY   := $(wildcard packaging/smd-applet.desktop)
 LINKS   := smd-pull smd-push smd-loop smd-server smd-client
 
-.PHONY: test build install fuzz bench cover clean
+.PHONY: demo test build install fuzz bench cover clean
+
+demo: build
+	bin/smd-applet demo
 
 # CI=1: a test whose program is missing fails instead of being skipped. The race
 # detector needs cgo, so a C compiler; what is released is built without.

@@ -58,11 +58,16 @@ func applet(ctx context.Context, paths config.Paths, out io.Writer, verbose bool
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
+	return b.show(ctx, nil)
+}
+
+// show runs the engine behind an icon and popups, and beside them a guide, if
+// there is one, whose end is theirs as well.
+func (b *background) show(ctx context.Context, guide func(context.Context) error) error {
 	entry, err := autostart.ForUser()
 	if err != nil {
 		return err
 	}
-
 	changes := b.engine.Subscribe()
 	defer changes.Close()
 	ctx, quit := context.WithCancel(ctx)
@@ -76,6 +81,12 @@ func applet(ctx context.Context, paths config.Paths, out io.Writer, verbose bool
 			OnAction: func(endpoint string, a fault.ActionKind) { desk.act(ctx, endpoint, a) },
 		})
 	})
+	if guide != nil {
+		group.Go(func() error {
+			defer quit()
+			return guide(ctx)
+		})
+	}
 	err = tray.Run(ctx, b.engine, tray.Options{
 		Changed: changes.Changed(), OpenLog: desk.openLog, OpenConfig: desk.openConfig,
 		Autostart: entry, Logger: b.log,

@@ -138,3 +138,18 @@ func TestAppletOnARealPanel(t *testing.T) {
 	desktoptest.Until(t, "the applet ends", l.isFree)
 	l.equal()
 }
+
+// The demo is in the panel, and its failure in a popup.
+func TestDemoOnARealPanel(t *testing.T) {
+	t.Parallel()
+	d := desktoptest.Start(t, desktoptest.Options{})
+	p, _ := demo(t, d.Env())
+	d.WaitIcon(p.Pid())
+	popup := d.WaitNotification("the failure", func(n desktoptest.Notification) bool { return n.ID != 0 })
+	if !strings.Contains(popup.Body, "mailhost") {
+		t.Errorf("the popup says %q, %q", popup.Summary, popup.Body)
+	}
+	desktoptest.Until(t, "the tour is over", func() bool { return strings.Contains(p.Output(), "That was the tour") })
+	d.Click(d.WaitIcon(p.Pid()), "Quit")
+	<-p.Ended()
+}

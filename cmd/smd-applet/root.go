@@ -63,7 +63,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		newApplet(), newAutostart(), newPull(), newPush(), newLoop(), newServer(), newClient(),
+		newApplet(), newAutostart(), newDemo(), newPull(), newPush(), newLoop(), newServer(), newClient(),
 		newConfirm(), newRestore(), newTrust(), newVersion(),
 	)
 	return root
