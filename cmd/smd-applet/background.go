@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"syscall"
 
@@ -54,7 +56,7 @@ func openBackground(paths config.Paths, console io.Writer, level slog.Level) (b 
 	pool := &remote.Pool{Log: log}
 	engine := sync.NewEngine(sync.Options{
 		Paths: paths, Logger: log,
-		Runner:  &sync.Sessions{Paths: paths, Program: self, Log: log, Pool: pool},
+		Runner:  tidy{&sync.Sessions{Paths: paths, Program: self, Log: log, Pool: pool}},
 		Watcher: &watch.Watcher{Log: log},
 	})
 	stop := obeySignals(engine)
@@ -66,6 +68,16 @@ func openBackground(paths config.Paths, console io.Writer, level slog.Level) (b 
 			return errors.Join(file.Close(), held.Close())
 		},
 	}, 0, nil
+}
+
+// tidy gives the memory a run needed back to the system: between two runs the
+// program has little to remember.
+type tidy struct{ *sync.Sessions }
+
+// Run implements [sync.Runner].
+func (t tidy) Run(ctx context.Context, endpoint string, d sync.Direction, progress func(sync.Progress)) (sync.Result, error) {
+	defer debug.FreeOSMemory()
+	return t.Sessions.Run(ctx, endpoint, d, progress)
 }
 
 // obeySignals turns signals into engine calls until stop is called.

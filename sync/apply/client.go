@@ -63,7 +63,6 @@ type Result struct {
 	Bytes     int64          // of messages received
 	DBBytes   int64          // of the db-file patch
 	Held      map[string]int // by remote folder: deletions held back
-	Actions   []delta.Action // what the other end sent
 	Committed bool
 }
 
@@ -100,7 +99,7 @@ type run struct {
 	old   *index.Index
 	since int64 // files not touched since then (Unix ns) are as the agreed state says
 
-	actions []delta.Action
+	actions []*delta.Action // pointers: jobs share them, and growing copies little
 	deletes map[string]bool // names of DELETE actions
 	arrives map[string]bool // names the other end adds again though held here
 	touched map[string]bool // names any action is about
@@ -146,9 +145,8 @@ func (r *run) do(ctx context.Context) error {
 	if err := r.readActions(ctx); err != nil {
 		return err
 	}
-	r.result.Actions = r.actions
 	for _, a := range r.actions {
-		r.result.Counts.Add(a)
+		r.result.Counts.Add(*a)
 	}
 	r.total = len(r.actions)
 	r.step(Transfer)
@@ -157,6 +155,7 @@ func (r *run) do(ctx context.Context) error {
 			return err
 		}
 	}
+	r.view, r.localOnly = nil, nil // their memory is needed for the new state
 	r.step(Agreement)
 	return r.commit()
 }
@@ -179,7 +178,7 @@ func (r *run) readActions(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		r.actions = append(r.actions, a)
+		r.actions = append(r.actions, &a)
 	}
 }
 
@@ -188,8 +187,12 @@ const maxActions = 8 << 20
 
 // applyAll brings the mailbox to the state the actions describe, durably.
 func (r *run) applyAll(ctx context.Context) error {
-	var deletions []delta.Action
+	var deletions []*delta.Action
+	adds := 0
 	for _, a := range r.actions {
+		if a.Kind == delta.Add {
+			adds++
+		}
 		if a.Kind == delta.Delete {
 			r.deletes[a.Dst] = true
 			deletions = append(deletions, a)
@@ -204,6 +207,7 @@ func (r *run) applyAll(ctx context.Context) error {
 			r.touched[a.Src] = true
 		}
 	}
+	r.jobs = make([]job, 0, adds)
 	for _, a := range r.actions {
 		if a.Kind == delta.Delete {
 			continue

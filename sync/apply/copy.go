@@ -14,7 +14,7 @@ import (
 
 // copyLocal makes dst a copy of from. It returns false when from turns out not
 // to have the content wanted.
-func (r *run) copyLocal(ctx context.Context, a delta.Action, from, dst maildir.Name) (bool, error) {
+func (r *run) copyLocal(ctx context.Context, a *delta.Action, from, dst maildir.Name) (bool, error) {
 	src, err := r.opt.Store.Place(from)
 	if err != nil {
 		return false, err
@@ -78,7 +78,7 @@ func (r *run) copyThenRemove(ctx context.Context, from, to maildir.Name) error {
 	if !ok || damaged {
 		return fault.New(fault.ConcurrentEdit, "move", from.String(), errors.New("the message changed meanwhile"))
 	}
-	copied, err := r.copyLocal(ctx, delta.Action{Kind: delta.Copy, Src: from.String(), Dst: to.String(), Sum: sum}, from, to)
+	copied, err := r.copyLocal(ctx, &delta.Action{Kind: delta.Copy, Src: from.String(), Dst: to.String(), Sum: sum}, from, to)
 	if err != nil {
 		return err
 	}

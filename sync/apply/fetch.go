@@ -23,10 +23,10 @@ const window = 512
 // job is something to get from the other end.
 type job struct {
 	request smd1.Request
-	action  delta.Action
-	to      maildir.Name // where it goes at this end
-	replace bool         // over the message that is there, after another look
-	body    maildir.Name // GETHEADER: the message here whose body it gets
+	action  *delta.Action
+	to      maildir.Name  // where it goes at this end
+	replace bool          // over the message that is there, after another look
+	body    *maildir.Name // GETHEADER: the message here whose body it gets
 }
 
 // fetchAll gets every job's content, in a pipeline, and puts it in place. What
@@ -74,7 +74,7 @@ func (r *run) fetchRound(ctx context.Context, jobs []job) (again []job, err erro
 				return err
 			case retry:
 				j := jobs[i]
-				j.request, j.body = smd1.Get, maildir.Name{}
+				j.request, j.body = smd1.Get, nil
 				again = append(again, j)
 			default:
 				r.done++
@@ -201,7 +201,7 @@ func (r *run) fill(f *os.File, j *job, chunk io.Reader) (int64, error) {
 		return 0, r.copyError(f, err)
 	}
 	if j.request == smd1.GetHeader {
-		if err := r.appendBody(w, j.body); err != nil {
+		if err := r.appendBody(w, *j.body); err != nil {
 			return 0, err
 		}
 	}

@@ -21,7 +21,7 @@ const (
 type arrival struct {
 	temp   maildir.Place
 	to     maildir.Name
-	action delta.Action
+	action *delta.Action
 	was    os.FileInfo // the file it replaces, as it was when examined; nil for none
 }
 

@@ -25,7 +25,7 @@ func (r *run) removeLater(n maildir.Name, sum maildir.Sum) {
 
 // judge sends the deletions the guard lets pass to the end of the run, and
 // notes the others in the ledger.
-func (r *run) judge(deletions []delta.Action) error {
+func (r *run) judge(deletions []*delta.Action) error {
 	held := make(map[string]bool)
 	if r.opt.Limits != nil {
 		for _, f := range guard.Held(r.perFolder(deletions), *r.opt.Limits) {
@@ -53,7 +53,7 @@ func (r *run) judge(deletions []delta.Action) error {
 
 // perFolder counts, for the guard, what each folder would lose. smd 1.3 has no
 // word for a folder that is gone: one that loses everything counts as such.
-func (r *run) perFolder(deletions []delta.Action) []guard.Folder {
+func (r *run) perFolder(deletions []*delta.Action) []guard.Folder {
 	counts := make(map[string]*guard.Folder)
 	folder := func(name string) *guard.Folder {
 		n, err := maildir.ParseName(name)
@@ -206,5 +206,5 @@ func (r *run) wantAgain(ctx context.Context, n maildir.Name, e index.Entry) erro
 		}
 	}
 	r.fetched = append(r.fetched, e.Name)
-	return r.fetch(delta.Action{Kind: delta.Add, Dst: e.Name, Sum: e.Sum}, n)
+	return r.fetch(&delta.Action{Kind: delta.Add, Dst: e.Name, Sum: e.Sum}, n)
 }

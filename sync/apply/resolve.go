@@ -15,7 +15,7 @@ import (
 // resolve carries out what an action asks for as far as this end has it, and
 // notes the rest as fetches and removals. The rules are the table of smd 1.3,
 // spec §5, with the design's conflict rules in place of its errors.
-func (r *run) resolve(ctx context.Context, a delta.Action) error {
+func (r *run) resolve(ctx context.Context, a *delta.Action) error {
 	dst, err := maildir.ParseName(a.Dst)
 	if err != nil {
 		return fault.New(fault.Protocol, "apply", a.Dst, err)
@@ -48,7 +48,7 @@ func (r *run) resolve(ctx context.Context, a delta.Action) error {
 	return fault.New(fault.Protocol, "apply", a.Dst, fmt.Errorf("unexpected action %s", a.Kind))
 }
 
-func (r *run) add(ctx context.Context, a delta.Action, dst maildir.Name) error {
+func (r *run) add(ctx context.Context, a *delta.Action, dst maildir.Name) error {
 	if done, err := r.settle(ctx, a, dst); done || err != nil {
 		return err
 	}
@@ -58,7 +58,7 @@ func (r *run) add(ctx context.Context, a delta.Action, dst maildir.Name) error {
 // settle looks at what has the place of a new message. done says that the
 // message is there already. Something else in its place is a conflict: it makes
 // room under a fresh name.
-func (r *run) settle(ctx context.Context, a delta.Action, dst maildir.Name) (done bool, err error) {
+func (r *run) settle(ctx context.Context, a *delta.Action, dst maildir.Name) (done bool, err error) {
 	have, ok, err := r.view.find(ctx, dst)
 	if !ok || err != nil {
 		return false, err
@@ -83,7 +83,7 @@ func (r *run) settle(ctx context.Context, a delta.Action, dst maildir.Name) (don
 
 // conflict makes room where this end and the other both changed something, or
 // fails where the configuration wants it so.
-func (r *run) conflict(ctx context.Context, a delta.Action, have maildir.Name, smdContext string) error {
+func (r *run) conflict(ctx context.Context, a *delta.Action, have maildir.Name, smdContext string) error {
 	if r.opt.FailOnConflict {
 		place, err := r.opt.Store.Place(have)
 		if err != nil {
@@ -187,7 +187,7 @@ func (r *run) untouched(n maildir.Name) bool {
 }
 
 // moveFlags handles a message that only changed flags, or went from new to cur.
-func (r *run) moveFlags(ctx context.Context, a delta.Action, src, dst maildir.Name) error {
+func (r *run) moveFlags(ctx context.Context, a *delta.Action, src, dst maildir.Name) error {
 	have, ok, err := r.view.find(ctx, src)
 	if err != nil {
 		return err
@@ -218,7 +218,7 @@ func (r *run) moveFlags(ctx context.Context, a delta.Action, src, dst maildir.Na
 
 // moveFlagsElsewhere handles a flag change of a message this end has moved to
 // another folder: it stays there and gets the flags.
-func (r *run) moveFlagsElsewhere(ctx context.Context, a delta.Action, src, dst maildir.Name) error {
+func (r *run) moveFlagsElsewhere(ctx context.Context, a *delta.Action, src, dst maildir.Name) error {
 	have, ok, err := r.elsewhere(ctx, a.Sum)
 	if err != nil {
 		return err
@@ -234,7 +234,7 @@ func (r *run) moveFlagsElsewhere(ctx context.Context, a delta.Action, src, dst m
 	return r.rename(ctx, have, maildir.Name{Folder: have.Folder, Sub: "cur", File: maildir.JoinFlags(have.Unique(), flags)})
 }
 
-func (r *run) move(ctx context.Context, a delta.Action, src, dst maildir.Name) error {
+func (r *run) move(ctx context.Context, a *delta.Action, src, dst maildir.Name) error {
 	have, ok, err := r.view.find(ctx, src)
 	if err != nil {
 		return err
@@ -272,7 +272,7 @@ func (r *run) move(ctx context.Context, a delta.Action, src, dst maildir.Name) e
 	return err
 }
 
-func (r *run) copy(ctx context.Context, a delta.Action, src, dst maildir.Name) error {
+func (r *run) copy(ctx context.Context, a *delta.Action, src, dst maildir.Name) error {
 	if done, err := r.settle(ctx, a, dst); done || err != nil {
 		return err
 	}
@@ -298,7 +298,7 @@ func (r *run) copy(ctx context.Context, a delta.Action, src, dst maildir.Name) e
 	return nil
 }
 
-func (r *run) copyBody(ctx context.Context, a delta.Action, src, dst maildir.Name) error {
+func (r *run) copyBody(ctx context.Context, a *delta.Action, src, dst maildir.Name) error {
 	if done, err := r.settle(ctx, a, dst); done || err != nil {
 		return err
 	}
@@ -317,11 +317,11 @@ func (r *run) copyBody(ctx context.Context, a delta.Action, src, dst maildir.Nam
 	if !ok {
 		return r.fetch(a, dst)
 	}
-	r.jobs = append(r.jobs, job{request: smd1.GetHeader, action: a, to: dst, body: have})
+	r.jobs = append(r.jobs, job{request: smd1.GetHeader, action: a, to: dst, body: &have})
 	return nil
 }
 
-func (r *run) replace(ctx context.Context, a delta.Action, dst maildir.Name) error {
+func (r *run) replace(ctx context.Context, a *delta.Action, dst maildir.Name) error {
 	have, ok, err := r.view.find(ctx, dst)
 	if err != nil {
 		return err
@@ -345,7 +345,7 @@ func (r *run) replace(ctx context.Context, a delta.Action, dst maildir.Name) err
 	case !damaged && sum == a.Was:
 		j := job{request: smd1.Get, action: a, to: have, replace: true}
 		if a.Kind == delta.ReplaceHeader {
-			j.request, j.body = smd1.GetHeader, have
+			j.request, j.body = smd1.GetHeader, &have
 		}
 		r.jobs = append(r.jobs, j)
 		return nil
@@ -366,7 +366,7 @@ func (r *run) replace(ctx context.Context, a delta.Action, dst maildir.Name) err
 }
 
 // fetch notes that dst must come whole from the other end.
-func (r *run) fetch(a delta.Action, dst maildir.Name) error {
+func (r *run) fetch(a *delta.Action, dst maildir.Name) error {
 	r.jobs = append(r.jobs, job{request: smd1.Get, action: a, to: dst})
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"slices"
 
 	"smd-applet/sync/fault"
 	"smd-applet/sync/maildir"
@@ -21,7 +22,8 @@ type view struct {
 type folderView struct {
 	folder   maildir.Folder
 	made     bool // cur, new and tmp are there
-	byUnique map[string][]maildir.Name
+	byUnique map[string]maildir.Name
+	others   map[string][]maildir.Name // further ones of the same unique name: rare
 }
 
 func newView(store *maildir.Store) *view {
@@ -39,7 +41,7 @@ func (v *view) folder(ctx context.Context, remote string) (*folderView, error) {
 	if err != nil {
 		return nil, fault.New(maildir.KindOf(err), "find the folder", remote, err)
 	}
-	f := &folderView{folder: local, byUnique: make(map[string][]maildir.Name)}
+	f := &folderView{folder: local, byUnique: make(map[string]maildir.Name), others: make(map[string][]maildir.Name)}
 	for _, sub := range []string{"cur", "new"} {
 		files, _, err := maildir.List(ctx, local, sub)
 		if fault.Is(err, fault.FolderVanished) {
@@ -61,22 +63,27 @@ func (v *view) folder(ctx context.Context, remote string) (*folderView, error) {
 
 func (f *folderView) add(n maildir.Name) {
 	u := n.Unique()
-	f.byUnique[u] = append(f.byUnique[u], n)
+	if _, taken := f.byUnique[u]; taken {
+		f.others[u] = append(f.others[u], n)
+		return
+	}
+	f.byUnique[u] = n
 }
 
 func (f *folderView) drop(n maildir.Name) {
 	u := n.Unique()
-	left := f.byUnique[u][:0]
-	for _, m := range f.byUnique[u] {
-		if m != n {
-			left = append(left, m)
+	left := slices.DeleteFunc(f.others[u], func(m maildir.Name) bool { return m == n })
+	if f.byUnique[u] == n {
+		delete(f.byUnique, u)
+		if len(left) > 0 {
+			f.byUnique[u], left = left[0], left[1:]
 		}
 	}
 	if len(left) == 0 {
-		delete(f.byUnique, u)
+		delete(f.others, u)
 		return
 	}
-	f.byUnique[u] = left
+	f.others[u] = left
 }
 
 // find returns the message that has n's unique name in n's folder: n itself, or
@@ -86,11 +93,15 @@ func (v *view) find(ctx context.Context, n maildir.Name) (found maildir.Name, ok
 	if err != nil {
 		return maildir.Name{}, false, err
 	}
-	for _, m := range f.byUnique[n.Unique()] {
+	u := n.Unique()
+	if found, ok = f.byUnique[u]; found == n {
+		return found, ok, nil
+	}
+	for _, m := range f.others[u] {
 		if m == n {
 			return m, true, nil
 		}
-		found, ok = m, true
+		found = m
 	}
 	return found, ok, nil
 }

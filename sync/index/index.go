@@ -59,6 +59,7 @@ func New() *Index { return &Index{byName: make(map[string]int32)} }
 func Read(r io.Reader) (*Index, error) {
 	ix := New()
 	err := EachLine(r, func(e Entry) error {
+		e.Name = strings.Clone(e.Name) // not the whole line
 		ix.Add(e)
 		return nil
 	})

@@ -101,7 +101,7 @@ func (p *fields) fail(err error) {
 }
 
 func (p *fields) name() string {
-	n := decodeName.Replace(p.next())
+	n := strings.Clone(decodeName.Replace(p.next())) // not the whole line: names are kept
 	if p.err == nil {
 		if _, err := maildir.ParseName(n); err != nil {
 			p.fail(err)

@@ -1,0 +1,171 @@
+//go:build linux
+
+package main_test
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"smd-applet/desktoptest"
+	"smd-applet/sync/synctest"
+)
+
+const megabyte = 1 << 20
+
+// asWitness makes the test binary run a program and write the most memory it
+// had to a file: the program it names, and the file.
+const (
+	asWitness   = "SMD_APPLET_WITNESS_OF"
+	witnessFile = "SMD_APPLET_WITNESS_FILE"
+)
+
+func TestMain(m *testing.M) {
+	program := os.Getenv(asWitness)
+	if program == "" {
+		os.Exit(m.Run())
+	}
+	cmd := exec.Command(program, os.Args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	_ = cmd.Run() // its status is passed on
+	peak := strconv.FormatInt(peakOf(cmd.ProcessState), 10)
+	if err := os.WriteFile(os.Getenv(witnessFile), []byte(peak), 0o600); err != nil {
+		os.Exit(1)
+	}
+	os.Exit(cmd.ProcessState.ExitCode())
+}
+
+// peakOf is the most memory a process had, in bytes.
+func peakOf(s *os.ProcessState) int64 { return s.SysUsage().(*syscall.Rusage).Maxrss << 10 }
+
+// witness makes a program to be started at the server, which is the real one and
+// writes its peak memory to a file.
+func witness(t *testing.T, bin string) (program, file string) {
+	t.Helper()
+	dir := t.TempDir()
+	file = filepath.Join(dir, "peak")
+	self, err := filepath.Abs(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := fmt.Sprintf("#!/bin/sh\nGORACE=atexit_sleep_ms=0 %s='%s/smd-applet' %s='%s' exec '%s' \"$@\"\n", asWitness, bin, witnessFile, file, self)
+	program = filepath.Join(dir, "smd-applet")
+	if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return program, file
+}
+
+// status returns a number of /proc/pid/status, in bytes.
+func status(t *testing.T, pid int, field string) int64 {
+	t.Helper()
+	f, err := os.Open(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan(); {
+		if words := strings.Fields(s.Text()); words[0] == field+":" {
+			kb, err := strconv.ParseInt(words[1], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kb << 10
+		}
+	}
+	t.Fatalf("no %s of process %d", field, pid)
+	return 0
+}
+
+// ticks is the processor time a process has had, in hundredths of a second
+// (proc(5): fields 14 and 15, behind the name in parentheses).
+func ticks(t *testing.T, pid int) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	total := 0
+	for _, f := range fields[11:13] {
+		n, err := strconv.Atoi(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		total += n
+	}
+	return total
+}
+
+// What 100,000 messages cost: less than 100 MB at each end for the first sync,
+// and an applet beside them that is hardly there.
+func TestFootprint(t *testing.T) {
+	if testing.Short() {
+		t.Skip("100,000 messages take a while")
+	}
+	t.Parallel()
+	bin := synctest.BuildBinary(t)
+	program, peakFile := witness(t, bin)
+	l := newLaptop(t)
+	l.configure("SERVERNAME=mailhost\nCLIENTNAME=laptop-test\nMAILBOX=Mail\nREMOTE_PROGRAM=" + program + "\n")
+	if _, err := synctest.Generate(l.there.Root, synctest.Options{Seed: 11, Messages: 100_000, Folders: 60, Tiny: true}); err != nil {
+		t.Fatal(err)
+	}
+
+	pull := exec.Command(filepath.Join(bin, "smd-pull"))
+	pull.Env = l.env
+	began := time.Now()
+	if out, err := pull.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Fatalf("smd-pull: %v: %s", err, out)
+	}
+	var text []byte
+	desktoptest.Until(t, "the server's end has ended", func() bool {
+		var err error
+		text, err = os.ReadFile(peakFile)
+		return err == nil && len(text) > 0
+	})
+	server, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := peakOf(pull.ProcessState)
+	t.Logf("first sync of 100,000 messages: %s; peak memory %d MB here, %d MB at the server",
+		time.Since(began).Round(time.Second/10), client/megabyte, server/megabyte)
+	for end, peak := range map[string]int64{"client": client, "server": server} {
+		if peak > 100*megabyte {
+			t.Errorf("the %s needed %d MB", end, peak/megabyte)
+		}
+	}
+	l.equal()
+
+	l.every("60")
+	bus := desktoptest.StartBus(t)
+	desktoptest.StartWatcher(t, bus)
+	cmd := exec.Command(filepath.Join(bin, "smd-applet"))
+	cmd.Env = append(l.env, "DBUS_SESSION_BUS_ADDRESS="+bus.Address)
+	applet := desktoptest.Launch(t, cmd)
+	item := bus.Item(t, applet.Pid())
+	item.WaitExported()
+	desktoptest.Until(t, "the first sync", func() bool { return strings.HasPrefix(item.Labels()[0], "default: synced") })
+
+	const watched = 20 * time.Second
+	before := ticks(t, applet.Pid())
+	<-time.After(watched) // not a wait for something: idleness is what is measured
+	used := ticks(t, applet.Pid()) - before
+	memory := status(t, applet.Pid(), "VmRSS")
+	t.Logf("idle applet: %d MB (peak %d MB), %d ms of processor time in %s",
+		memory/megabyte, status(t, applet.Pid(), "VmHWM")/megabyte, used*10, watched)
+	if memory > 60*megabyte {
+		t.Errorf("the idle applet has %d MB", memory/megabyte)
+	}
+	if limit := int(watched / time.Second / 10); used > limit { // 0.1 % in hundredths of a second
+		t.Errorf("the idle applet used %d ms in %s", used*10, watched)
+	}
+}
