@@ -30,7 +30,7 @@ func TestProblemPopup(t *testing.T) {
 			name:            "network",
 			problems:        []problem{network("work")},
 			title:           "work: the server can't be reached",
-			body:            "pull: mail.example.org: connection refused\nIt is tried again by itself; check the network if it lasts",
+			body:            "pull: mail.example.org: connection refused\nCheck the network if it lasts; the applet and the loop try again by themselves",
 			keys:            []string{"sync", "log"},
 			urgency:         Normal,
 			category:        "network.error",
@@ -75,7 +75,7 @@ func TestProblemPopup(t *testing.T) {
 			title:    "a, b, c and 2 more: the server can't be reached",
 			body: "a: pull: mail.example.org: connection refused\nb: pull: mail.example.org: connection refused\n" +
 				"c: pull: mail.example.org: connection refused\nd: pull: mail.example.org: connection refused\nand 1 more\n" +
-				"It is tried again by itself; check the network if it lasts",
+				"Check the network if it lasts; the applet and the loop try again by themselves",
 			keys:            []string{"sync", "log"},
 			urgency:         Normal,
 			category:        "network.error",

@@ -336,12 +336,15 @@ func (r *session) blame(err, remoteErr error, argv []string) error {
 	switch {
 	case errors.As(remoteErr, &classified):
 		return remoteErr
+	case remoteErr == nil && fault.Is(err, fault.Network) && fault.As(err).Op == "handshake":
+		// It ended, and well: the link is not to blame.
+		return fault.New(fault.Protocol, "handshake", r.endpoint.ServerName, fmt.Errorf("%s ended without a word", argv[0]))
 	case !errors.As(remoteErr, &exit):
 		return err
 	case exit.Status == 127 || exit.Status == 126:
 		return fault.New(fault.RemoteProgram, "start "+argv[0], r.endpoint.ServerName, exit)
-	case fault.Is(err, fault.Network):
-		return fault.New(fault.RemoteFailed, r.remoteProgram(), r.endpoint.ServerName, exit)
+	case fault.Is(err, fault.Network), fault.Is(err, fault.RemoteFailed):
+		return remoteFault(r.remoteProgram(), r.endpoint.ServerName, exit)
 	}
 	return err
 }

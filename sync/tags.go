@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"smd-applet/sync/delta"
 	"smd-applet/sync/fault"
+	"smd-applet/sync/remote"
 )
 
 func summary(c delta.Counts, bytes, dbBytes int64) Summary {
@@ -64,4 +66,23 @@ func TagLines(endpoint, program string, r Result, f *fault.Error) []string {
 			program, h.Count, h.Folder, endpoint, endpoint))
 	}
 	return lines
+}
+
+// remoteFault is the failure of a program at the other end, classified by its
+// own tags and told in its own words where it has some.
+func remoteFault(program, host string, exit *remote.ExitError) *fault.Error {
+	f := &fault.Error{Kind: fault.RemoteFailed, Op: program, Path: host, Err: exit}
+	for line := range strings.Lines(exit.Stderr) {
+		if _, words, found := strings.Cut(strings.TrimSpace(line), ": ERROR: "); found && f.Err == error(exit) {
+			f.Err = errors.New(words) // the line after it is the way out
+		}
+		if _, tag, found := strings.Cut(line, "probable-cause("); found {
+			cause, _, _ := strings.Cut(tag, ")")
+			if kind, known := fault.OfCause(cause); known {
+				f.Kind = kind
+				f.Hint = "at the server: " + f.WayOut()
+			}
+		}
+	}
+	return f
 }

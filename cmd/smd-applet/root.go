@@ -37,10 +37,10 @@ func run(ctx context.Context, args []string) int {
 	case errors.As(err, &status):
 		return int(status)
 	case errors.As(err, new(*fault.Error)):
-		printFault(os.Stderr, "smd-applet", fault.As(err))
+		printFault(os.Stderr, filepath.Base(args[0]), fault.As(err))
 		return exitFailure
 	}
-	fmt.Fprintf(os.Stderr, "smd-applet: %v\n", err)
+	fmt.Fprintf(os.Stderr, "%s: %v\n", filepath.Base(args[0]), err)
 	return exitUsage
 }
 

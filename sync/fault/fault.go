@@ -7,6 +7,7 @@ package fault
 
 import (
 	"errors"
+	"io/fs"
 	"strings"
 )
 
@@ -36,6 +37,7 @@ const (
 	Translator     Kind = "translator"       // a folder name translator is missing, failed or answered nonsense
 	Hook           Kind = "hook"             // a hook exited with an error
 	RemoteFailed   Kind = "remote-failed"    // the other end reported an error of its own
+	FileSystem     Kind = "file-system"      // a file or folder can't be used, for no reason above
 	Internal       Kind = "internal"         // a bug
 )
 
@@ -86,7 +88,9 @@ func (e *Error) Error() string {
 			parts = append(parts, s)
 		}
 	}
-	if e.Err != nil {
+	if p, ok := e.Err.(*fs.PathError); ok && p.Path == e.Path {
+		parts = append(parts, p.Err.Error()) // the path is named already
+	} else if e.Err != nil {
 		parts = append(parts, e.Err.Error())
 	} else {
 		parts = append(parts, e.Kind.row().summary)

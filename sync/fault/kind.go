@@ -17,7 +17,7 @@ var (
 )
 
 var rows = map[Kind]row{
-	Network:        {"the server can't be reached", "it is tried again by itself; check the network if it lasts", "ssh", "network", true, retry},
+	Network:        {"the server can't be reached", "check the network if it lasts; the applet and the loop try again by themselves", "ssh", "network", true, retry},
 	HostKeyUnknown: {"the server's host key is not known", "compare its fingerprint with the server's, then run: smd-applet trust HOST", "ssh", "unknown-host-key", false, openLog},
 	HostKeyChanged: {"the server's host key has changed", "if the server was reinstalled run: smd-applet trust HOST; if not, someone may be listening", "ssh", "changed-host-key", false, openLog},
 	Auth:           {"the server refused the login", "check that ssh to the same host logs in without a question", "ssh", "authentication", false, openLog},
@@ -37,6 +37,7 @@ var rows = map[Kind]row{
 	Translator:     {"a folder name can't be translated", "fix TRANSLATOR_LR and TRANSLATOR_RL in the configuration", "translate", "bad-translator", false, openLog},
 	Hook:           {"a hook failed", "see its output in the log", "hook", "hook-failed", false, openLog},
 	RemoteFailed:   {"the other end failed", "see its words in the log", "remote", "remote-failure", true, openLog},
+	FileSystem:     {"a file or folder can't be used", "look at the named file or folder; nothing is deleted at the other end meanwhile", "mddiff", "file-system", false, openLog},
 	Internal:       {"internal error", "please report it with the log", "internal-error", "bug", false, openLog},
 }
 
@@ -45,6 +46,17 @@ func (k Kind) row() row {
 		return r
 	}
 	return rows[Internal]
+}
+
+// OfCause returns the kind that has a probable-cause of SMD's tags, for those
+// that are about an end's own mailbox.
+func OfCause(cause string) (Kind, bool) {
+	for _, k := range []Kind{Locked, Permission, DiskFull, FolderVanished, MailboxMissing, Conflict, ConcurrentEdit, FileSystem} {
+		if rows[k].cause == cause {
+			return k, true
+		}
+	}
+	return "", false
 }
 
 // Tags returns SMD's context and probable-cause words (smd 1.3, spec §7) for e.

@@ -23,6 +23,8 @@ func KindOf(err error) fault.Kind {
 		return fault.ConcurrentEdit
 	case errors.Is(err, ErrBadName):
 		return fault.Protocol
+	case errors.As(err, new(unix.Errno)):
+		return fault.FileSystem // a link that leads nowhere, a failing disk, …
 	}
 	return fault.Internal
 }

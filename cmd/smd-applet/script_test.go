@@ -1,0 +1,103 @@
+package main_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	stdsync "sync"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"smd-applet/sync/synctest"
+)
+
+// TestScripts runs testdata/script: the command line as a person types it. Each
+// script is at home, beside the home of a server that the command sshd starts.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	bin := synctest.BuildBinary(t)
+	testscript.Run(t, testscript.Params{
+		Dir: filepath.Join("testdata", "script"),
+		Setup: func(env *testscript.Env) error {
+			home := filepath.Join(env.WorkDir, "home")
+			env.Cd = home
+			env.Setenv("HOME", home)
+			env.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+			return errors.Join(os.MkdirAll(filepath.Join(home, ".smd"), 0o700), os.MkdirAll(filepath.Join(env.WorkDir, "server", "Mail"), 0o700))
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"sshd": scriptSSHD(t, bin), "generate": scriptGenerate, "deliver": scriptDeliver, "same": scriptSame,
+			"tmpfs": scriptTmpfs,
+		},
+		Condition: func(name string) (bool, error) {
+			if name == "tmpfs" {
+				return canMount(), nil
+			}
+			return false, fmt.Errorf("unknown condition %q", name)
+		},
+	})
+}
+
+// usage ends a script that uses a command wrongly.
+func usage(ts *testscript.TestScript, ok bool, how string) {
+	if !ok {
+		ts.Fatalf("usage: %s", how)
+	}
+}
+
+// scriptSSHD starts a server and makes it known: sshd alias.
+func scriptSSHD(t *testing.T, bin string) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		usage(ts, !neg && len(args) == 1, "sshd alias")
+		s := synctest.StartSSHD(t, synctest.SSHDOptions{ServerHome: filepath.Join(ts.Getenv("WORK"), "server"), PathPrepend: []string{bin}})
+		s.WriteClientHome(t, ts.Getenv("HOME"), args[0])
+	}
+}
+
+// scriptGenerate makes a mailbox of 60 messages: generate mailbox.
+func scriptGenerate(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 1, "generate mailbox")
+	_, err := synctest.Generate(ts.MkAbs(args[0]), synctest.Options{Seed: 3, Messages: 60, Folders: 4})
+	ts.Check(err)
+}
+
+// scriptDeliver brings a new message: deliver mailbox folder.
+func scriptDeliver(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 2, "deliver mailbox folder")
+	_, err := synctest.OpenMailbox(ts.MkAbs(args[0]), "scripted").Deliver(args[1])
+	ts.Check(err)
+}
+
+// scriptSame compares two mailboxes: [!] same mailbox mailbox.
+func scriptSame(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, len(args) == 2, "same mailbox mailbox")
+	a, err := synctest.TakeCensus(ts.MkAbs(args[0]))
+	ts.Check(err)
+	b, err := synctest.TakeCensus(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if d := synctest.DiffNames(a, b); (d == "") == neg {
+		ts.Fatalf("the mailboxes differ: %t\n%s", d != "", d)
+	}
+}
+
+// scriptTmpfs makes a folder a file system of its own, of a size: tmpfs folder size.
+func scriptTmpfs(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) == 2, "tmpfs folder size")
+	dir := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(dir, 0o700))
+	ts.Check(exec.Command("mount", "-t", "tmpfs", "-o", "size="+args[1], "tmpfs", dir).Run())
+	ts.Defer(func() { ts.Check(exec.Command("umount", dir).Run()) })
+}
+
+// canMount reports whether we may mount, which takes root with all its powers.
+var canMount = stdsync.OnceValue(func() bool {
+	dir, err := os.MkdirTemp("", "mount")
+	if err != nil {
+		return false
+	}
+	defer os.Remove(dir)
+	return exec.Command("mount", "-t", "tmpfs", "tmpfs", dir).Run() == nil && exec.Command("umount", dir).Run() == nil
+})
