@@ -36,8 +36,8 @@ type board struct {
 type problem struct {
 	endpoint string
 	err      *fault.Error
-	told     fault.Kind // it waits while this is not err's
-	card     card       // the popup that tells, or told, of it
+	told     string // it waits while this is not err's matter
+	card     card   // the popup that tells, or told, of it
 }
 
 // mail is what came for one endpoint.
@@ -102,7 +102,7 @@ func (b *board) raised(endpoint string, err *fault.Error) []action {
 		return nil
 	}
 	p := &b.problems[i]
-	if p.told != err.Kind {
+	if p.told != matter(err) {
 		p.err = err
 		return nil
 	}
@@ -140,7 +140,16 @@ func (b *board) waiting() bool {
 		slices.ContainsFunc(b.mail, func(m mail) bool { return m.count > 0 })
 }
 
-func (p problem) waits() bool { return p.told != p.err.Kind }
+func (p problem) waits() bool { return p.told != matter(p.err) }
+
+// matter is what a problem is about: one of the same matter is not told again.
+// Another mistake in a configuration is news to the one who just edited it.
+func matter(e *fault.Error) string {
+	if e.Kind == fault.Config {
+		return e.Error()
+	}
+	return string(e.Kind)
+}
 
 // plan sets when to tell what waits.
 func (b *board) plan(now time.Time) {
@@ -200,7 +209,7 @@ func (b *board) tellVital() []card {
 		if p.card == 0 || len(b.on(p.card)) > 1 {
 			p.card = b.deal()
 		}
-		p.told = p.err.Kind
+		p.told = matter(p.err)
 		shown = append(shown, p.card)
 	}
 	return shown
@@ -228,7 +237,7 @@ func (b *board) tellOrdinary() []card {
 	}
 	for i := range b.problems {
 		if p := &b.problems[i]; p.waits() || slices.Contains(joining, p.card) {
-			p.card, p.told = joining[0], p.err.Kind
+			p.card, p.told = joining[0], matter(p.err)
 		}
 	}
 	return joining[:1]

@@ -14,7 +14,6 @@ import (
 
 	"smd-applet/assets"
 	"smd-applet/notify"
-	"smd-applet/sync"
 	"smd-applet/sync/config"
 	"smd-applet/sync/fault"
 	"smd-applet/tray"
@@ -121,7 +120,7 @@ func (d *desk) act(ctx context.Context, endpoint string, a fault.ActionKind) {
 	do := map[fault.ActionKind]func() error{
 		fault.Retry:       func() error { d.engine.SyncNow(endpoint); return nil },
 		fault.OpenLog:     func() error { return d.openLog(ctx, endpoint) },
-		fault.EditConfig:  func() error { return d.open(ctx, d.configOf(endpoint)) },
+		fault.EditConfig:  func() error { return d.editConfig(ctx, endpoint) },
 		fault.ConfirmHeld: func() error { return d.engine.Confirm(endpoint) },
 		fault.RestoreHeld: func() error { return d.engine.Restore(endpoint) },
 	}[a]
@@ -149,22 +148,22 @@ func (d *desk) openLog(ctx context.Context, endpoint string) error {
 }
 
 // openConfig shows the file a person has to mend, or the list of endpoints.
-func (d *desk) openConfig(ctx context.Context) error {
-	return d.open(ctx, d.configToMend(d.engine.State()))
-}
+func (d *desk) openConfig(ctx context.Context) error { return d.editConfig(ctx, "") }
 
-func (d *desk) configToMend(s sync.State) string {
-	for _, ep := range s.Endpoints {
+// editConfig shows an endpoint's configuration; without an endpoint the one that
+// is wrong, or the list of endpoints.
+func (d *desk) editConfig(ctx context.Context, endpoint string) error {
+	if endpoint != "" {
+		return d.open(ctx, d.paths.Config(endpoint))
+	}
+	state := d.engine.State()
+	if state.Setup != nil && state.Setup.Path != "" {
+		return d.open(ctx, state.Setup.Path)
+	}
+	for _, ep := range state.Endpoints {
 		if ep.Problem != nil && ep.Problem.Err.Kind == fault.Config {
-			return d.configOf(ep.Name)
+			return d.open(ctx, d.paths.Config(ep.Name))
 		}
 	}
-	return d.configOf("")
-}
-
-func (d *desk) configOf(endpoint string) string {
-	if endpoint == "" {
-		return d.paths.Loop()
-	}
-	return d.paths.Config(endpoint)
+	return d.open(ctx, d.paths.Loop())
 }

@@ -153,3 +153,48 @@ func TestDemoOnARealPanel(t *testing.T) {
 	d.Click(d.WaitIcon(p.Pid()), "Quit")
 	<-p.Ended()
 }
+
+// From nothing to a synced mailbox, with every obstacle on the way told by icon,
+// menu and popup, and noticed by itself when it is out of the way.
+func TestAppletFromNothing(t *testing.T) {
+	t.Parallel()
+	l := newLaptop(t)
+	config := filepath.Join(l.home, ".smd", "config.default")
+	if err := os.Remove(config); err != nil {
+		t.Fatal(err)
+	}
+	deliver(t, l.there)
+	d := desktoptest.Start(t, desktoptest.Options{})
+	viewer, shown := opened(t)
+	cmd := exec.Command(filepath.Join(l.bin, "smd-applet"))
+	cmd.Env = append(d.Env(), "HOME="+l.home, "PATH="+viewer+":"+l.path)
+	item := d.WaitIcon(d.Launch(cmd).Pid())
+
+	told := func(what, icon, label, popup string) desktoptest.Notification {
+		t.Helper()
+		desktoptest.Until(t, what, func() bool {
+			return item.ShowsIcon(assets.Icon(icon)) && strings.Contains(item.Labels()[0], label)
+		})
+		n := d.WaitNotification(what, func(n desktoptest.Notification) bool { return strings.Contains(n.Body, popup) })
+		d.Screenshot(strings.ReplaceAll(what, " ", "-"))
+		return n
+	}
+	popup := told("no configuration", "attention", "configuration", config)
+	d.ClickPopup(popup, "Edit configuration")
+	desktoptest.Until(t, "the configuration is opened", func() bool { return shown() == config })
+	if text, err := os.ReadFile(config); err != nil || !strings.Contains(string(text), "SERVERNAME") {
+		t.Errorf("no template was written: %v", err)
+	}
+
+	l.configure("SERVERNAME=mailhost\nCLIENTNAME=laptop-test\nMAILBOX=../Mail\n")
+	told("a mailbox outside of the home", "attention", "configuration", "it must not have ..")
+
+	l.configure("SERVERNAME=mailhost\nCLIENTNAME=laptop-test\nMAILBOX=Mail\n")
+	desktoptest.Until(t, "the first sync", func() bool {
+		return item.ShowsIcon(assets.Icon("idle")) && strings.HasPrefix(item.Labels()[0], "default: synced just now")
+	})
+	desktoptest.Until(t, "all popups are gone", func() bool {
+		return !slices.ContainsFunc(d.Notifications(), func(n desktoptest.Notification) bool { return n.Replaces == 0 && !n.Closed })
+	})
+	l.equal()
+}
