@@ -253,7 +253,11 @@ func (r *session) commands() [][]string {
 			starts = append(starts, []string{filepath.Join(filepath.Dir(r.Program), name)})
 		}
 		if r.endpoint.LocalSync() {
-			starts = append([][]string{{r.Program, sub}}, starts...)
+			// The program behind the link it was called by: as that it would be
+			// another role.
+			if self, err := filepath.EvalSymlinks(r.Program); err == nil {
+				starts = append([][]string{{self, sub}}, starts...)
+			}
 		}
 		starts = append(
 			starts, []string{name}, []string{".local/bin/smd-applet", sub}, []string{"smd-applet", sub},

@@ -28,7 +28,7 @@ func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)
 // run carries out a command line and returns the exit status.
 func run(ctx context.Context, args []string) int {
 	root := newRoot()
-	root.SetArgs(arguments(args))
+	root.SetArgs(arguments(root, args))
 	err := root.ExecuteContext(ctx)
 	var status exitStatus
 	switch {
@@ -45,9 +45,11 @@ func run(ctx context.Context, args []string) int {
 }
 
 // arguments turns the name the program is called by into a subcommand.
-func arguments(args []string) []string {
+func arguments(root *cobra.Command, args []string) []string {
 	if sub, ok := strings.CutPrefix(filepath.Base(args[0]), "smd-"); ok && sub != "applet" {
-		return append([]string{sub}, args[1:]...)
+		if cmd, _, err := root.Find([]string{sub}); err == nil && cmd != root {
+			return append([]string{sub}, args[1:]...)
+		}
 	}
 	if len(args) == 1 {
 		return []string{"applet"} // as a click on its entry starts it
