@@ -52,14 +52,14 @@ func TestAppletWithoutABus(t *testing.T) {
 	cmd := exec.Command(filepath.Join(l.bin, "smd-applet"))
 	cmd.Env = append(l.env, "DBUS_SESSION_BUS_ADDRESS=", "DISPLAY=", "XDG_RUNTIME_DIR="+t.TempDir())
 	applet := desktoptest.Launch(t, cmd)
-	eventually(t, "the first sync", func() bool { return count(l.local) == 1 })
+	desktoptest.Until(t, "the first sync", func() bool { return count(l.local) == 1 })
 
 	deliver(t, l.there)
 	out, err := l.run("smd-applet")
 	if err != nil || !strings.Contains(out, "asked to sync now") {
 		t.Errorf("a second applet: %v: %s", err, out)
 	}
-	eventually(t, "what the second applet asked for", func() bool { return count(l.local) == 2 })
+	desktoptest.Until(t, "what the second applet asked for", func() bool { return count(l.local) == 2 })
 
 	if err := syscall.Kill(applet.Pid(), syscall.SIGTERM); err != nil {
 		t.Fatal(err)

@@ -5,23 +5,9 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
-)
 
-// eventually waits for a condition another process brings about.
-func eventually(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not within 20 s: %s", what)
-		}
-	}
-}
+	"smd-applet/desktoptest"
+)
 
 // The loop syncs at its start, pushes a local change by itself, fetches at
 // SIGUSR1, and ends cleanly.
@@ -36,17 +22,17 @@ func TestLoop(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
-	eventually(t, "the first sync", func() bool { return count(l.local) == 1 })
+	desktoptest.Until(t, "the first sync", func() bool { return count(l.local) == 1 })
 	if out, err := l.run("smd-loop"); err == nil {
 		t.Errorf("a second loop started: %s", out)
 	}
 	deliver(t, l.local)
-	eventually(t, "a push by itself", func() bool { return count(l.there) == 2 })
+	desktoptest.Until(t, "a push by itself", func() bool { return count(l.there) == 2 })
 	deliver(t, l.there)
 	if err := cmd.Process.Signal(syscall.SIGUSR1); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "a pull at SIGUSR1", func() bool { return count(l.local) == 3 })
+	desktoptest.Until(t, "a pull at SIGUSR1", func() bool { return count(l.local) == 3 })
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
