@@ -13,9 +13,11 @@ import (
 
 	"smd-applet/sync/apply"
 	"smd-applet/sync/config"
+	"smd-applet/sync/delta"
 	"smd-applet/sync/exclude"
 	"smd-applet/sync/fault"
 	"smd-applet/sync/guard"
+	"smd-applet/sync/hooks"
 	"smd-applet/sync/index"
 	"smd-applet/sync/lock"
 	"smd-applet/sync/maildir"
@@ -111,6 +113,7 @@ type session struct {
 	direction Direction
 	report    func(Progress)
 	channel   *idleChannel
+	hooks     *hooks.Hooks // nil without any
 }
 
 func (r *session) files() index.Files {
@@ -172,9 +175,35 @@ func (r *session) logged(ctx context.Context) (Result, error) {
 		return Result{}, fault.New(maildir.KindOf(err), "open the log", r.Paths.ServerLog(r.endpoint.Name), err)
 	}
 	defer server.Close()
-	result, err := r.exchange(ctx, server)
+	result, err := r.hooked(ctx, client, server)
 	for _, line := range TagLines(r.endpoint.Name, r.localProgram(), result, fault.As(err)) {
 		fmt.Fprintln(client, line)
+	}
+	return result, err
+}
+
+// hooked makes the run between its hooks. A dry run has none: it changes nothing.
+func (r *session) hooked(ctx context.Context, clientLog, serverLog io.Writer) (result Result, err error) {
+	if r.DryRun {
+		return r.exchange(ctx, serverLog)
+	}
+	h, err := hooks.Open(hooks.Options{
+		Dir: r.Paths.HooksDir, Home: r.Paths.Home, Endpoint: r.endpoint.Name, Direction: string(r.direction), Output: clientLog,
+	})
+	if err != nil {
+		return Result{}, err
+	}
+	defer func() { err = errors.Join(err, h.Close()) }()
+	r.hooks = h
+	status := 0
+	if err = h.Run(ctx, hooks.Pre, 0); err == nil {
+		result, err = r.exchange(ctx, serverLog)
+	}
+	if err != nil {
+		status = 1
+	}
+	if failed := h.Run(ctx, hooks.Post, status); err == nil {
+		err = failed // else the run's own failure comes first
 	}
 	return result, err
 }
@@ -366,7 +395,7 @@ func (r *session) pull(ctx context.Context, conn *smd1.Conn, store *maildir.Stor
 	}
 	got, err := apply.Run(ctx, conn, apply.Options{
 		Store: store, Files: r.files(), Ledger: ledger, Limits: r.limits(), Excluded: excluded,
-		FailOnConflict: r.endpoint.OnConflictFail, DryRun: r.DryRun, SharedState: r.endpoint.LocalSync(), Log: r.Log,
+		FailOnConflict: r.endpoint.OnConflictFail, DryRun: r.DryRun, SharedState: r.endpoint.LocalSync(), Log: r.Log, Changed: r.record,
 		Progress: func(s apply.Step) {
 			r.channel.expect(s.Phase == apply.Detection)
 			r.report(Progress{Phase: phases[s.Phase], Done: s.Done, Total: s.Total, Bytes: s.Bytes})
@@ -395,7 +424,7 @@ func (r *session) push(ctx context.Context, conn *smd1.Conn, store *maildir.Stor
 	}
 	sent, err := serve.Run(ctx, conn, serve.Options{
 		Store: store, Files: r.files(), Ledger: ledger, Limits: r.limits(), Excluded: excluded,
-		NoDelete: r.NoDelete || slices.Contains(r.endpoint.ServerOpts, "-n"), DryRun: r.DryRun,
+		NoDelete: r.NoDelete || slices.Contains(r.endpoint.ServerOpts, "-n"), DryRun: r.DryRun, Sent: func(a delta.Action) { r.recordSent(store, a) },
 		Progress: func(s serve.Step) {
 			r.channel.expect(s.Phase == serve.Detection)
 			r.report(Progress{Phase: phases[s.Phase], Done: s.Done, Bytes: s.Bytes})
@@ -404,4 +433,40 @@ func (r *session) push(ctx context.Context, conn *smd1.Conn, store *maildir.Stor
 	return Result{
 		Summary: summary(sent.Counts, sent.Bytes, sent.DBBytes), Held: held(sent.Held, Push), Damaged: sent.Damaged,
 	}, err
+}
+
+// record tells the hooks what happened to a message; paths are below the home.
+func (r *session) record(what, path, to string) {
+	if to != "" {
+		to = filepath.Join(r.Paths.Home, to)
+	}
+	r.hooks.Record(what, filepath.Join(r.Paths.Home, path), to)
+}
+
+// recordSent tells the hooks of a local change that was sent.
+func (r *session) recordSent(store *maildir.Store, a delta.Action) {
+	if r.hooks == nil {
+		return
+	}
+	path := func(name string) string {
+		n, err := maildir.ParseName(name)
+		if err != nil {
+			return name
+		}
+		p, err := store.Place(n)
+		if err != nil {
+			return name
+		}
+		return p.Path()
+	}
+	switch {
+	case a.Kind == delta.Delete:
+		r.record(hooks.Removed, path(a.Dst), "")
+	case a.Kind == delta.Move && delta.SameMessage(a.Src, a.Dst):
+		r.record(hooks.Flagged, path(a.Src), path(a.Dst))
+	case a.Kind == delta.Move:
+		r.record(hooks.Moved, path(a.Src), path(a.Dst))
+	default:
+		r.record(hooks.Added, path(a.Dst), "")
+	}
 }

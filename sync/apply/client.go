@@ -35,7 +35,11 @@ type Options struct {
 	// renames (smd 1.3, -l).
 	SharedState bool
 	Progress    func(Step) // told of each phase and message; may be nil
-	Log         *slog.Logger
+	// Changed is told what was done to a message here, in the words of package
+	// hooks: paths as the store has them, the second one empty where there is no
+	// new one. May be nil.
+	Changed func(what, path, to string)
+	Log     *slog.Logger
 }
 
 // Step is how far a run is.
@@ -122,6 +126,12 @@ type run struct {
 func (r *run) step(p Phase) {
 	if r.opt.Progress != nil {
 		r.opt.Progress(Step{Phase: p, Done: r.done, Total: r.total, Bytes: r.result.Bytes})
+	}
+}
+
+func (r *run) changed(what string, path maildir.Place, to string) {
+	if r.opt.Changed != nil {
+		r.opt.Changed(what, path.Path(), to)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"smd-applet/sync/delta"
 	"smd-applet/sync/durable"
 	"smd-applet/sync/fault"
+	"smd-applet/sync/hooks"
 	"smd-applet/sync/maildir"
 )
 
@@ -116,6 +117,7 @@ func (in *installer) place(a arrival, dirty dirtyDirs) error {
 			if err := to.ReplaceWith(a.temp); err != nil {
 				return fault.New(maildir.KindOf(err), "replace", to.Path(), err)
 			}
+			in.run.changed(hooks.Added, to, "")
 			return nil
 		}
 		// It was changed, renamed or removed meanwhile: that one stays, the
@@ -135,6 +137,7 @@ func (in *installer) place(a arrival, dirty dirtyDirs) error {
 	if err != nil {
 		return fault.New(maildir.KindOf(err), "put in place", to.Path(), err)
 	}
+	in.run.changed(hooks.Added, to, "")
 	return nil
 }
 
@@ -152,6 +155,7 @@ func (in *installer) placeTaken(a arrival, to maildir.Place, dirty dirtyDirs) er
 		if err := to.ReplaceWith(a.temp); err != nil {
 			return fault.New(maildir.KindOf(err), "replace", to.Path(), err)
 		}
+		in.run.changed(hooks.Added, to, "")
 		return nil
 	}
 	fresh := to
@@ -163,9 +167,11 @@ func (in *installer) placeTaken(a arrival, to maildir.Place, dirty dirtyDirs) er
 		return fault.New(maildir.KindOf(err), "keep both", to.Path(), err)
 	}
 	dirty.add(fresh)
+	in.run.changed(hooks.Moved, to, fresh.Path())
 	if err := a.temp.MoveTo(to); err != nil {
 		return fault.New(maildir.KindOf(err), "put in place", to.Path(), err)
 	}
+	in.run.changed(hooks.Added, to, "")
 	return nil
 }
 

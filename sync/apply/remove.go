@@ -8,6 +8,7 @@ import (
 	"smd-applet/sync/delta"
 	"smd-applet/sync/fault"
 	"smd-applet/sync/guard"
+	"smd-applet/sync/hooks"
 	"smd-applet/sync/index"
 	"smd-applet/sync/maildir"
 )
@@ -141,6 +142,7 @@ func (r *run) removeOne(d removal) error {
 		return fault.New(maildir.KindOf(err), "delete", p.Path(), err)
 	}
 	r.dirty.add(p)
+	r.changed(hooks.Removed, p, "")
 	return nil
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"smd-applet/sync/delta"
 	"smd-applet/sync/fault"
+	"smd-applet/sync/hooks"
 	"smd-applet/sync/maildir"
 	"smd-applet/sync/wire/smd1"
 )
@@ -160,6 +161,11 @@ func (r *run) rename(ctx context.Context, from, to maildir.Name) error {
 	}
 	r.dirty.add(src)
 	r.dirty.add(dst)
+	what := hooks.Moved
+	if from.Folder == to.Folder && from.Unique() == to.Unique() {
+		what = hooks.Flagged
+	}
+	r.changed(what, src, dst.Path())
 	if f := r.view.folders[from.Folder]; f != nil {
 		f.drop(from)
 	}

@@ -30,6 +30,8 @@ type Options struct {
 	DryRun   bool // write nothing
 	// StopAfterDiff ends the run when the changes are sent.
 	StopAfterDiff bool
+	// Sent is told of each change that is sent; may be nil.
+	Sent func(delta.Action)
 	// Progress is told of each phase and of each request answered; may be nil.
 	Progress func(Step)
 }

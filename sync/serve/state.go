@@ -28,6 +28,9 @@ const flushEvery = 256
 
 func (c *changes) emit(a delta.Action) error {
 	c.server.result.Counts.Add(a)
+	if c.server.opt.Sent != nil {
+		c.server.opt.Sent(a)
+	}
 	if err := c.server.conn.SendAction(a); err != nil {
 		return vanished(err)
 	}
