@@ -226,7 +226,7 @@ func (r *session) remoteProgram() string {
 // exchange connects and runs the local role; where the remote program is not at
 // the first place, the next is tried.
 func (r *session) exchange(ctx context.Context, serverLog io.Writer) (Result, error) {
-	translator, err := translate.New(r.endpoint)
+	translator, err := translate.New(r.endpoint, r.Paths.Home)
 	if err != nil {
 		return Result{}, err
 	}

@@ -66,7 +66,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(
 		newApplet(), newAutostart(), newDemo(), newPull(), newPush(), newLoop(), newServer(), newClient(),
-		newConfirm(), newRestore(), newTrust(), newVersion(),
+		newConfirm(), newRestore(), newTranslate(), newTrust(), newVersion(),
 	)
 	return root
 }

@@ -1,9 +1,14 @@
 // Package translate maps folder paths between the two ends, as smd 1.3's
-// translators do (spec §6).
+// translators do (spec §6): in this process where the configuration names
+// smd-translate, by the person's own program otherwise.
 package translate
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path"
+	"path/filepath"
 	"strings"
 
 	"smd-applet/sync/config"
@@ -12,118 +17,41 @@ import (
 
 // Map translates folder paths, mailbox root included, relative to home.
 type Map struct {
-	boxes []config.Mailbox
-	mode  mode
-}
-
-// mode maps the part of a folder's path below the mailbox root, "" for the root.
-type mode struct {
-	name          string
-	local, remote func(string) (string, error)
-}
-
-func same(s string) (string, error) { return s, nil }
-
-var modes = []mode{
-	{"move", same, same},
-	{"cat", same, same},
-	{"oimap-dovecot", undot, dot},
-	{"default", undot, dot},
-	{"nodots", undotAll, dotAll},
-	{"nodots2", dot2, undot2},
-}
-
-// undot maps ".sub.folder" to "sub.folder".
-func undot(s string) (string, error) {
-	if s == "" {
-		return "", nil
-	}
-	name, ok := strings.CutPrefix(s, ".")
-	if !ok || name == "" || strings.Contains(name, "/") {
-		return "", fmt.Errorf("%q is no Maildir++ folder", s)
-	}
-	return name, nil
-}
-
-// dot maps "sub.folder" to ".sub.folder".
-func dot(s string) (string, error) {
-	if s == "" {
-		return "", nil
-	}
-	if strings.HasPrefix(s, ".") || strings.Contains(s, "/") {
-		return "", fmt.Errorf("%q has no Maildir++ name", s)
-	}
-	return "." + s, nil
-}
-
-// undotAll maps ".sub.folder" to "sub/folder".
-func undotAll(s string) (string, error) {
-	name, err := undot(s)
-	if err == nil && (strings.Contains(name, "..") || strings.HasSuffix(name, ".")) {
-		err = fmt.Errorf("%q has an empty part", s)
-	}
-	return strings.ReplaceAll(name, ".", "/"), err
-}
-
-// dotAll maps "sub/folder" to ".sub.folder".
-func dotAll(s string) (string, error) {
-	if strings.Contains(s, ".") {
-		return "", fmt.Errorf("%q has a dot, which separates folders at the other end", s)
-	}
-	if s == "" {
-		return "", nil
-	}
-	return "." + strings.ReplaceAll(s, "/", "."), nil
-}
-
-// dot2 maps "sub/folder" to "..sub.folder", for Evolution; undot2 is its inverse.
-func dot2(s string) (string, error) {
-	d, err := dotAll(s)
-	if d != "" {
-		d = "." + d
-	}
-	return d, err
-}
-
-func undot2(s string) (string, error) {
-	if s == "" {
-		return "", nil
-	}
-	name, ok := strings.CutPrefix(s, ".")
-	if !ok {
-		return "", fmt.Errorf("%q does not start with two dots", s)
-	}
-	return undotAll(name)
+	local, remote func(folder string) (string, error) // nil: the same
 }
 
 // Identity leaves names as they are.
 func Identity() *Map { return &Map{} }
 
-// New returns the map an endpoint's configuration asks for. Errors are of kind
-// [fault.Translator].
-func New(e *config.Endpoint) (*Map, error) {
+// New returns the map an endpoint's configuration asks for, for a home. Errors
+// are of kind [fault.Translator].
+func New(e *config.Endpoint, home string) (*Map, error) {
 	if e.TranslatorLR == "" && e.TranslatorRL == "" {
 		return Identity(), nil
 	}
-	lr, err := modeOf(e.TranslatorLR, "LR")
+	lr, err := direction(e, home, e.TranslatorLR, "LR")
 	if err != nil {
 		return nil, err
 	}
-	rl, err := modeOf(e.TranslatorRL, "RL")
+	rl, err := direction(e, home, e.TranslatorRL, "RL")
 	if err != nil {
 		return nil, err
 	}
-	return &Map{boxes: e.Mailboxes, mode: mode{name: lr.name, local: rl.local, remote: lr.remote}}, nil
+	return &Map{local: rl, remote: lr}, nil
 }
 
-// modeOf understands a configured smd-translate command line.
-func modeOf(command, direction string) (mode, error) {
+// direction returns the translation by a configured command line, "LR" or "RL".
+func direction(e *config.Endpoint, home, command, way string) (func(string) (string, error), error) {
 	words := strings.Fields(command)
-	refuse := func(why string) (mode, error) {
-		return mode{}, fault.New(fault.Translator, "translate", command, fmt.Errorf("%s", why))
+	if len(words) == 0 {
+		return nil, fault.New(fault.Translator, "translate", "TRANSLATOR_"+way, errors.New("it is not set"))
 	}
-	if len(words) == 0 || !strings.HasSuffix("/"+words[0], "/smd-translate") {
-		return refuse("only smd-translate is understood so far")
+	if filepath.Base(words[0]) != "smd-translate" {
+		x, err := newExternal(words, home)
+		if err != nil {
+			return nil, err
+		}
+		return confined(x.translate, e, way), nil
 	}
 	name := ""
 	for i := 1; i+1 < len(words); i++ {
@@ -131,43 +59,104 @@ func modeOf(command, direction string) (mode, error) {
 		case "-m":
 			name = words[i+1]
 		case "-d":
-			if words[i+1] != direction {
-				return refuse("it translates the wrong way: want -d " + direction)
+			if words[i+1] != way {
+				return nil, fault.New(fault.Translator, "translate", command, errors.New("it translates the wrong way: want -d "+way))
 			}
 		}
 	}
-	for _, m := range modes {
-		if m.name == name {
-			return m, nil
+	m, err := Mode(e, home, name)
+	if err != nil {
+		return nil, err
+	}
+	if way == "LR" {
+		return m.remote, nil
+	}
+	return m.local, nil
+}
+
+// Mode returns the map of a mode of smd-translate for an endpoint's mailboxes.
+func Mode(e *config.Endpoint, home, name string) (*Map, error) {
+	modes := make([]mode, len(e.Mailboxes))
+	for i, b := range e.Mailboxes {
+		m, err := modeOf(name, inboxOf(filepath.Join(home, b.Local)))
+		if err != nil {
+			return nil, fault.New(fault.Translator, "translate", "smd-translate", err)
+		}
+		modes[i] = m
+	}
+	return &Map{
+		remote: func(local string) (string, error) {
+			for i, b := range e.Mailboxes {
+				if rest, ok := below(b.Local, local); ok {
+					return join(local, b.Remote, rest, modes[i].remote)
+				}
+			}
+			return "", outside(local)
+		},
+		local: func(remote string) (string, error) {
+			for i, b := range e.Mailboxes {
+				if rest, ok := below(b.Remote, remote); ok {
+					return join(remote, b.Local, rest, modes[i].local)
+				}
+			}
+			return "", outside(remote)
+		},
+	}, nil
+}
+
+// inboxOf returns the name the inbox below a mailbox has: the one that is there.
+func inboxOf(root string) string {
+	entries, _ := os.ReadDir(root) // one that is not there yet has none
+	for _, e := range entries {
+		if strings.EqualFold(e.Name(), inboxMode) {
+			return e.Name()
 		}
 	}
-	return refuse("unknown mode " + name)
+	return "INBOX"
 }
 
 // Local returns the local path of a remote folder.
 func (m *Map) Local(remote string) (string, error) {
-	if m.mode.local == nil {
+	if m.local == nil {
 		return remote, nil
 	}
-	for _, b := range m.boxes {
-		if rest, ok := below(b.Remote, remote); ok {
-			return join(remote, b.Local, rest, m.mode.local)
-		}
-	}
-	return "", fault.New(fault.Translator, "translate", remote, fmt.Errorf("it is in none of the mailboxes"))
+	return m.local(remote)
 }
 
 // Remote returns the remote path of a local folder.
 func (m *Map) Remote(local string) (string, error) {
-	if m.mode.remote == nil {
+	if m.remote == nil {
 		return local, nil
 	}
-	for _, b := range m.boxes {
-		if rest, ok := below(b.Local, local); ok {
-			return join(local, b.Remote, rest, m.mode.remote)
+	return m.remote(local)
+}
+
+// confined refuses what a translator may not answer: a path that is none of its
+// end's mailboxes.
+func confined(translate func(string) (string, error), e *config.Endpoint, way string) func(string) (string, error) {
+	return func(folder string) (string, error) {
+		to, err := translate(folder)
+		if err != nil {
+			return "", fault.New(fault.Translator, "translate", folder, err)
 		}
+		if to != path.Clean(to) || strings.HasPrefix(to, "..") {
+			return "", fault.New(fault.Translator, "translate", folder, fmt.Errorf("the translator answers %q, which is no clean path below the home", to))
+		}
+		for _, b := range e.Mailboxes {
+			root := b.Remote
+			if way == "RL" {
+				root = b.Local
+			}
+			if _, ok := below(root, to); ok {
+				return to, nil
+			}
+		}
+		return "", fault.New(fault.Translator, "translate", folder, fmt.Errorf("the translator answers %q, which is in none of the mailboxes", to))
 	}
-	return "", fault.New(fault.Translator, "translate", local, fmt.Errorf("it is in none of the mailboxes"))
+}
+
+func outside(folder string) error {
+	return fault.New(fault.Translator, "translate", folder, errors.New("it is in none of the mailboxes"))
 }
 
 func join(folder, root, rest string, translate func(string) (string, error)) (string, error) {

@@ -1,0 +1,84 @@
+package translate
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	stdsync "sync"
+	"time"
+
+	"smd-applet/sync/fault"
+)
+
+// answerWithin is how long a translator may think about one folder.
+const answerWithin = 30 * time.Second
+
+// external is a translator that is a program. It is asked once for each folder,
+// and started for each question: a filter that buffers would never answer a
+// single line.
+type external struct {
+	argv []string
+	home string
+
+	mu       stdsync.Mutex
+	answered map[string]string
+}
+
+// newExternal finds the program: at an absolute path, below the home, or in
+// $PATH (smd 1.3, spec §6).
+func newExternal(words []string, home string) (*external, error) {
+	found, err := exec.LookPath(filepath.Join(home, words[0]))
+	if filepath.IsAbs(words[0]) {
+		found, err = exec.LookPath(words[0])
+	} else if err != nil {
+		found, err = exec.LookPath(words[0])
+	}
+	if err != nil {
+		return nil, &fault.Error{
+			Kind: fault.Translator, Op: "find the translator", Path: words[0], Err: err, Context: "conf",
+			Hint: "give its path in TRANSLATOR_LR and TRANSLATOR_RL, and make it executable",
+		}
+	}
+	return &external{argv: append([]string{found}, words[1:]...), home: home, answered: make(map[string]string)}, nil
+}
+
+// translate asks the program about a folder. It is given a path that ends in
+// /cur, and answers with one, or with ERROR and more lines.
+func (x *external) translate(folder string) (string, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if to, known := x.answered[folder]; known {
+		return to, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, x.argv[0], x.argv[1:]...)
+	cmd.Dir = x.home
+	cmd.Stdin = strings.NewReader(folder + "/cur\n")
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	cmd.WaitDelay = time.Second
+	out, err := cmd.Output()
+	if ctx.Err() != nil {
+		return "", fmt.Errorf("the translator does not answer within %v", answerWithin)
+	}
+	answer, more, _ := strings.Cut(string(out), "\n")
+	switch {
+	case answer == "ERROR":
+		return "", fmt.Errorf("the translator refuses it: %s", strings.Join(strings.Fields(more), " "))
+	case err != nil:
+		return "", fmt.Errorf("the translator failed: %w: %s", err, strings.TrimSpace(said.String()))
+	case more != "":
+		return "", errors.New("the translator answers with more than one line")
+	}
+	to, ok := strings.CutSuffix(answer, "/cur")
+	if !ok {
+		return "", fmt.Errorf("the translator answers %q, which does not end in /cur", answer)
+	}
+	x.answered[folder] = to
+	return to, nil
+}
