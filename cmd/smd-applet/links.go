@@ -1,0 +1,59 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+)
+
+// linked are the names the program goes by beside its own: those of
+// syncmaildir's programs.
+var linked = []string{
+	"smd-pull", "smd-push", "smd-loop", "smd-server", "smd-client", "smd-translate", "smd-restricted-shell",
+}
+
+func newLinks() *cobra.Command {
+	return &cobra.Command{
+		Use:   "links directory",
+		Short: "make smd-pull, smd-push and the others, as links to this program",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			self, err := os.Executable()
+			if err != nil {
+				return fmt.Errorf("find this program: %w", err)
+			}
+			return makeLinks(self, args[0])
+		},
+	}
+}
+
+// makeLinks links every name in dir to program. A link that is there is left or
+// put right; a file is somebody's, and an error.
+func makeLinks(program, dir string) error {
+	target := program
+	if filepath.Dir(program) == filepath.Clean(dir) {
+		target = filepath.Base(program)
+	}
+	for _, name := range linked {
+		path := filepath.Join(dir, name)
+		switch st, err := os.Lstat(path); {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return err
+		case st.Mode().Type() != fs.ModeSymlink:
+			return fmt.Errorf("%s is a program of its own: move it away first", path)
+		default:
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+		}
+		if err := os.Symlink(target, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
