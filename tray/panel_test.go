@@ -109,3 +109,36 @@ func TestIconAppearsWithALatePanel(t *testing.T) {
 	d.Click(d.WaitIcon(a.Pid()), "Sync now")
 	a.want("sync")
 }
+
+// A click counts while the menu tells of progress, which changes all the time.
+func TestClicksDuringProgress(t *testing.T) {
+	t.Parallel()
+	d := desktoptest.Start(t, desktoptest.Options{})
+	s := idleState("default")
+	s.Overall = sync.Syncing
+	s.Endpoints[0].Direction = sync.Pull
+	s.Endpoints[0].Progress = sync.Progress{Phase: sync.PhaseTransferring, Done: 1, Total: 90000}
+	a := startApplet(t, s, d.Env()...)
+	item := d.WaitIcon(a.Pid())
+
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				s.Endpoints[0].Progress.Done += 37
+				a.show(s)
+			}
+		}
+	}()
+	defer func() { close(stop); <-stopped }()
+	for range 5 {
+		d.Click(item, "Pause")
+		a.want("pause")
+	}
+}

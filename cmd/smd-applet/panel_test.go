@@ -87,7 +87,9 @@ func TestAppletOnARealPanel(t *testing.T) {
 
 	deliver(t, l.there)
 	d.Click(item, "Sync now")
-	desktoptest.Until(t, "the message Sync now brings", func() bool { return count(l.local) == 2 })
+	desktoptest.Until(t, "the message Sync now brings", func() bool {
+		return count(l.local) == 2 && item.ShowsIcon(assets.Icon("idle"))
+	})
 
 	d.Click(item, "Pause")
 	item.WaitEntry("Resume")
