@@ -155,12 +155,7 @@ func (r *session) locked(ctx context.Context) (Result, error) {
 // lockNames names the local mailboxes, sorted, so that no two runs wait for
 // each other.
 func (r *session) lockNames() []string {
-	var names []string
-	for _, m := range r.endpoint.Mailboxes {
-		names = append(names, m.Local)
-	}
-	slices.Sort(names)
-	return names
+	return slices.Sorted(slices.Values(r.endpoint.LocalMailboxes()))
 }
 
 // logged runs with the endpoint's two logs open, which are rewritten each run.
@@ -230,7 +225,7 @@ func (r *session) exchange(ctx context.Context, serverLog io.Writer) (Result, er
 	if err != nil {
 		return Result{}, err
 	}
-	excluded, err := exclude.New(r.endpoint.ExcludeLocal)
+	excluded, err := exclude.New(r.endpoint.ExcludeLocal, r.endpoint.LocalMailboxes()...)
 	if err != nil {
 		return Result{}, err
 	}

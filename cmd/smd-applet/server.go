@@ -33,7 +33,7 @@ func newServer() *cobra.Command {
 		Short: "send this machine's changes to the client on standard input and output (started by the other end)",
 		Args:  cobra.MinimumNArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			m, err := exclude.New(o.excludes)
+			m, err := exclude.New(o.excludes, args[1:]...)
 			if err != nil {
 				return err
 			}

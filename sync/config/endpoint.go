@@ -62,6 +62,15 @@ func (e *Endpoint) RemoteMailboxes() []string {
 	return names
 }
 
+// LocalMailboxes returns the mailbox roots as the local end has them.
+func (e *Endpoint) LocalMailboxes() []string {
+	names := make([]string, len(e.Mailboxes))
+	for i, m := range e.Mailboxes {
+		names[i] = m.Local
+	}
+	return names
+}
+
 // Load evaluates an endpoint's configuration file and checks it. A missing one
 // is written as a template. Errors are of kind [fault.Config].
 func Load(ctx context.Context, p Paths, endpoint string) (*Endpoint, error) {
@@ -105,7 +114,7 @@ func edit(file string, err error) *fault.Error {
 		Actions: []fault.Action{{Kind: fault.EditConfig, Arg: file}, {Kind: fault.Retry}, {Kind: fault.OpenLog}},
 	}
 	if errors.Is(err, errAbsolute) {
-		f.Context = "main"
+		f.Context, f.Cause = "main", "mailbox-has--absolute-path"
 	}
 	return f
 }
@@ -162,7 +171,7 @@ func (e *Endpoint) setMaxDelete(v string) error {
 	}
 	if p, ok := strings.CutSuffix(v, "%"); ok {
 		n, err := strconv.ParseFloat(p, 64)
-		if err != nil || n <= 0 || n > 100 {
+		if err != nil || !(n > 0 && n <= 100) || strings.ContainsAny(p, "xX") {
 			return fmt.Errorf("MAX_DELETE=%q: a percentage above 0, to 100", v)
 		}
 		e.MaxDeletePercent = n
@@ -273,6 +282,7 @@ func DBFile(clientName string, mailboxes []string) string {
 		parts[i] = strings.TrimSuffix(m, "/")
 	}
 	client := strings.ReplaceAll(strings.TrimSuffix(clientName, "/"), "/", "_")
-	boxes := strings.NewReplacer("/", "_", "%", "_").Replace(strings.Join(parts, "__"))
+	// A blank is %20 where SMD makes the name.
+	boxes := strings.NewReplacer("/", "_", "%", "_", " ", "_20").Replace(strings.Join(parts, "__"))
 	return client + "__" + boxes + ".db.txt"
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -38,7 +39,10 @@ func evaluate(ctx context.Context, home, file string, src []byte) (map[string]st
 	if err != nil {
 		return nil, fmt.Errorf("prepare to evaluate: %w", err)
 	}
-	if err := run.Run(ctx, script); err != nil {
+	if err := run.Run(ctx, script); err != nil && !(endsInCondition(script) && stderr.Len() == 0 && ctx.Err() == nil) {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return nil, ctx.Err()
+		}
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("evaluating it takes more than %v: %w", evaluateFor, ctx.Err())
 		}
@@ -51,6 +55,16 @@ func evaluate(ctx context.Context, home, file string, src []byte) (map[string]st
 		}
 	}
 	return vars, nil
+}
+
+// endsInCondition reports whether the last command's status is that of a
+// condition, which says nothing of the script: [ -f x ] && DEBUG=true.
+func endsInCondition(script *syntax.File) bool {
+	if len(script.Stmts) == 0 {
+		return false
+	}
+	_, is := script.Stmts[len(script.Stmts)-1].Cmd.(*syntax.BinaryCmd)
+	return is
 }
 
 // settings are the variables a configuration may set.

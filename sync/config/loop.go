@@ -84,6 +84,9 @@ func parseLoopLine(f []string) (LoopEntry, error) {
 			return LoopEntry{}, fmt.Errorf("%q is no number of minutes", f[i])
 		}
 		every[i] = time.Duration(minutes * float64(time.Minute))
+		if minutes > 0 && every[i] < time.Second {
+			return LoopEntry{}, fmt.Errorf("%q is less than a second", f[i])
+		}
 	}
 	return LoopEntry{Pull: every[0], Push: every[1], Endpoint: f[2]}, CheckEndpoint(f[2])
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"smd-applet/sync/fault"
 )
@@ -85,14 +86,17 @@ func CheckEndpoint(name string) error {
 
 // Endpoints lists the endpoints that have a configuration file, sorted.
 func Endpoints(p Paths) ([]string, error) {
-	files, err := filepath.Glob(filepath.Join(p.SMD(), "config.*"))
-	if err != nil {
+	files, err := os.ReadDir(p.SMD())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("list the endpoints: %w", err)
 	}
 	var names []string
 	for _, f := range files {
-		name := filepath.Base(f)[len("config."):]
-		if st, err := os.Stat(f); err == nil && st.Mode().IsRegular() && CheckEndpoint(name) == nil {
+		name, is := strings.CutPrefix(f.Name(), "config.")
+		if !is || CheckEndpoint(name) != nil {
+			continue
+		}
+		if st, err := os.Stat(p.Config(name)); err == nil && st.Mode().IsRegular() {
 			names = append(names, name)
 		}
 	}

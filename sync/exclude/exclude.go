@@ -4,6 +4,7 @@ package exclude
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"mvdan.cc/sh/v3/pattern"
@@ -16,13 +17,17 @@ import (
 type Matcher struct{ globs []*regexp.Regexp }
 
 // New compiles globs. What people write and mean is accepted: a glob that ends
-// in / or /* stands for the folder and all below it.
-func New(globs []string) (*Matcher, error) {
+// in / or /* stands for the folder and all below it; but for one of the mailbox
+// roots, /* is all that lies below.
+func New(globs []string, roots ...string) (*Matcher, error) {
 	m := &Matcher{}
 	for _, g := range globs {
 		bare := strings.TrimRight(strings.TrimSuffix(strings.TrimRight(g, "/"), "/*"), "/")
-		if bare == "" || bare == "*" {
+		if bare == "" || strings.Contains(bare, "*") && strings.Trim(bare, "*?/") == "" {
 			return nil, bad(g, fmt.Errorf("it would leave out everything"))
+		}
+		if slices.Contains(roots, bare) && strings.HasSuffix(g, "*") {
+			bare = g
 		}
 		expr, err := pattern.Regexp(bare, pattern.EntireString)
 		if err != nil {

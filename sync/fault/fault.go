@@ -70,6 +70,7 @@ type Error struct {
 	Endpoint string   // empty where there is none yet
 	Path     string   // the file, folder or host it is about, may be empty
 	Context  string   // SMD's context tag where it differs from the kind's own, e.g. "delete-message"
+	Cause    string   // SMD's probable-cause tag where it differs from the kind's own
 	Hint     string   // the way out, one sentence for a person; empty means the kind's own
 	Actions  []Action // nil means the kind's own
 	Err      error    // the cause
@@ -91,7 +92,7 @@ func (e *Error) Error() string {
 	if p, ok := e.Err.(*fs.PathError); ok && p.Path == e.Path {
 		parts = append(parts, p.Err.Error()) // the path is named already
 	} else if e.Err != nil {
-		parts = append(parts, e.Err.Error())
+		parts = append(parts, strings.ReplaceAll(e.Err.Error(), "\n", "; "))
 	} else {
 		parts = append(parts, e.Kind.row().summary)
 	}
@@ -117,7 +118,7 @@ func (e *Error) WayOut() string {
 
 // Suggested returns the actions to offer, never none.
 func (e *Error) Suggested() []Action {
-	if e.Actions != nil {
+	if len(e.Actions) > 0 {
 		return e.Actions
 	}
 	return e.Kind.row().actions
@@ -137,7 +138,15 @@ func As(err error) *Error {
 }
 
 // Is reports whether err's chain holds an Error of kind.
-func Is(err error, kind Kind) bool {
-	var e *Error
-	return errors.As(err, &e) && e.Kind == kind
+func Is(err error, kind Kind) bool { return errors.Is(err, ofKind(kind)) }
+
+// ofKind is what [Error.Is] compares with.
+type ofKind Kind
+
+func (k ofKind) Error() string { return string(k) }
+
+// Is makes errors.Is find an Error of a kind wherever it is in a chain.
+func (e *Error) Is(target error) bool {
+	k, ok := target.(ofKind)
+	return ok && e.Kind == Kind(k)
 }

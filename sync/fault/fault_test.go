@@ -110,3 +110,17 @@ func TestIs(t *testing.T) {
 		t.Error("the cause is out of reach")
 	}
 }
+
+func TestIsLooksAtTheWholeChain(t *testing.T) {
+	t.Parallel()
+	inner := fault.New(fault.Permission, "scan", "Mail", nil)
+	if !fault.Is(fault.New(fault.Config, "read", "x", inner), fault.Permission) || !fault.Is(errors.Join(fault.New(fault.Locked, "", "", nil), inner), fault.Permission) {
+		t.Error("only the first of the chain is looked at")
+	}
+	if s := fault.New(fault.Network, "pull", "", errors.Join(io.EOF, io.ErrClosedPipe)).Error(); strings.Contains(s, "\n") {
+		t.Errorf("more than one line: %q", s)
+	}
+	if len((&fault.Error{Kind: fault.Config, Actions: []fault.Action{}}).Suggested()) == 0 {
+		t.Error("nothing is suggested")
+	}
+}

@@ -1,5 +1,7 @@
 package fault
 
+import "cmp"
+
 // row is what is known of a kind of failure.
 type row struct {
 	summary   string
@@ -62,8 +64,5 @@ func OfCause(cause string) (Kind, bool) {
 // Tags returns SMD's context and probable-cause words (smd 1.3, spec §7) for e.
 func (e *Error) Tags() (context, cause string) {
 	r := e.Kind.row()
-	if e.Context != "" {
-		return e.Context, r.cause
-	}
-	return r.context, r.cause
+	return cmp.Or(e.Context, r.context), cmp.Or(e.Cause, r.cause)
 }

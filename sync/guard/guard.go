@@ -3,7 +3,6 @@
 package guard
 
 import (
-	"path"
 	"slices"
 	"strings"
 )
@@ -86,8 +85,7 @@ func (l Limits) allowed(total int) int {
 // IsTrash reports whether a folder is used as Trash or Junk, by its name: the
 // ones mail programs and servers use.
 func IsTrash(folder string) bool {
-	base := strings.ToLower(path.Base(folder))
-	for part := range strings.FieldsFuncSeq(base, func(r rune) bool { return r == '.' || r == '/' }) {
+	for part := range strings.FieldsFuncSeq(strings.ToLower(folder), func(r rune) bool { return r == '.' || r == '/' }) {
 		switch part {
 		case "trash", "junk", "spam", "bin", "deleted", "deleted items", "deleted messages", "junk e-mail", "junk mail",
 			"papierkorb", "corbeille", "cestino", "papelera":

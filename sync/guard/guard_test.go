@@ -230,3 +230,10 @@ func TestHeldGrowsWithDeletions(t *testing.T) {
 		}
 	})
 }
+
+func TestTrashBelowTrash(t *testing.T) {
+	t.Parallel()
+	if !guard.IsTrash("Mail/Trash/2023") {
+		t.Error("Mail/.Trash.2023 is Trash, Mail/Trash/2023 is not")
+	}
+}

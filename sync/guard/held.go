@@ -7,6 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"smd-applet/sync/durable"
 	"smd-applet/sync/index"
@@ -82,7 +85,7 @@ func LoadLedger(path string) (*Ledger, error) {
 func toMap(entries []ledgerEntry) (map[string]maildir.Sum, error) {
 	m := make(map[string]maildir.Sum, len(entries))
 	for _, e := range entries {
-		parsed, err := index.ParseLine(e.Header + " " + e.Body + " " + e.Name)
+		parsed, err := index.ParseLine(e.Header + " " + e.Body + " " + unquoted(e.Name))
 		if err != nil {
 			return nil, err
 		}
@@ -91,10 +94,26 @@ func toMap(entries []ledgerEntry) (map[string]maildir.Sum, error) {
 	return m, nil
 }
 
+// quoted is a name as JSON can hold it, which has no bytes but those of UTF-8:
+// such a name stands in quotes, as Go writes them.
+func quoted(name string) string {
+	if utf8.ValidString(name) && !strings.HasPrefix(name, `"`) {
+		return name
+	}
+	return strconv.Quote(name)
+}
+
+func unquoted(name string) string {
+	if plain, err := strconv.Unquote(name); err == nil && strings.HasPrefix(name, `"`) {
+		return plain
+	}
+	return name
+}
+
 func toList(m map[string]maildir.Sum) []ledgerEntry {
 	var list []ledgerEntry
 	for name, sum := range m {
-		list = append(list, ledgerEntry{name, sum.Header.String(), sum.Body.String()})
+		list = append(list, ledgerEntry{quoted(name), sum.Header.String(), sum.Body.String()})
 	}
 	return list
 }

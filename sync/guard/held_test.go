@@ -163,3 +163,29 @@ func TestBadLedger(t *testing.T) {
 		})
 	}
 }
+
+// TestLedgerKeepsBytes: a name need not be UTF-8.
+func TestLedgerKeepsBytes(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "held.json")
+	l, err := guard.LoadLedger(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{"Mail/caf\xe9/cur/1", `"Mail"/cur/1`, "Mail/cur/1"}
+	for _, n := range names {
+		l.HeldHere[n] = maildir.Sum{}
+	}
+	if err := l.Save(); err != nil {
+		t.Fatal(err)
+	}
+	got, err := guard.LoadLedger(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		if _, held := got.HeldHere[n]; !held {
+			t.Errorf("%q is not held any more: %q", n, got.HeldHere)
+		}
+	}
+}

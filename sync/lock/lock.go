@@ -8,6 +8,7 @@ package lock
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -60,7 +61,10 @@ func Acquire(ctx context.Context, home string, wait time.Duration, names ...stri
 		}
 		cause := errors.New("another run has it")
 		kind := fault.Locked
-		if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		switch {
+		case ctx.Err() != nil:
+			cause = ctx.Err()
+		case err != nil && !errors.Is(err, context.DeadlineExceeded):
 			kind, cause = fault.Permission, err
 		}
 		return nil, errors.Join(fault.New(kind, "lock", name, cause), l.Close())
@@ -77,9 +81,16 @@ func try(ctx context.Context, f *flock.Flock, wait time.Duration) (bool, error) 
 	return f.TryLockContext(ctx, retryEvery)
 }
 
-// fileName makes one file name of a path.
+// longestName is what every file system takes, with room for our ending.
+const longestName = 200
+
+// fileName makes one file name of a path, and of a long one its digest.
 func fileName(name string) string {
-	return strings.NewReplacer("%", "%25", "/", "%2F").Replace(name) + ".lock"
+	file := strings.NewReplacer("%", "%25", "/", "%2F").Replace(name)
+	if len(file) > longestName {
+		file = fmt.Sprintf("%x", sha256.Sum256([]byte(name)))
+	}
+	return file + ".lock"
 }
 
 // The pid file of stock SMD is one for the whole process, whose runs may overlap.

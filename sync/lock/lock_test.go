@@ -436,3 +436,37 @@ func TestOtherFailures(t *testing.T) {
 		closeLock(t, l)
 	})
 }
+
+// TestNotHad: whoever is called off while waiting is told that it is locked.
+func TestNotHad(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	held, err := lock.Acquire(t.Context(), home, 0, "Mail")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := lock.Acquire(ctx, home, time.Second, "Mail"); !fault.Is(err, fault.Locked) {
+		t.Errorf("%v, kind %s", err, fault.As(err).Kind)
+	}
+}
+
+func TestLongName(t *testing.T) {
+	t.Parallel()
+	home, deep := t.TempDir(), strings.Repeat("abcdefgh/", 30)
+	held, err := lock.Acquire(t.Context(), home, 0, deep+"x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Close()
+	if _, err := lock.Acquire(t.Context(), home, 0, deep+"x"); !fault.Is(err, fault.Locked) {
+		t.Errorf("locked twice: %v", err)
+	}
+	other, err := lock.Acquire(t.Context(), home, 0, deep+"y")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other.Close()
+}

@@ -170,6 +170,7 @@ func (s *scanned) gone() []bool {
 
 // perFolder counts, for the guard, what of the agreed state each folder would lose.
 func (s *scanned) perFolder(lost []bool) []guard.Folder {
+	gone := s.gone()
 	byName := make(map[string]*guard.Folder)
 	var order []*guard.Folder
 	for i := range lost {
@@ -183,6 +184,9 @@ func (s *scanned) perFolder(lost []bool) []guard.Folder {
 			f = &guard.Folder{Name: name.Folder, Root: s.store.RootOf(name.Folder), Vanished: !s.report.Folders[name.Folder]}
 			byName[name.Folder] = f
 			order = append(order, f)
+		}
+		if gone[i] && !lost[i] {
+			continue // moved away: no loss, but no longer there either
 		}
 		f.Total++
 		if lost[i] {

@@ -39,7 +39,7 @@ func newExternal(words []string, home string) (*external, error) {
 	}
 	if err != nil {
 		return nil, &fault.Error{
-			Kind: fault.Translator, Op: "find the translator", Path: words[0], Err: err, Context: "conf",
+			Kind: fault.Translator, Op: "find the translator", Path: words[0], Err: err, Context: "conf", Cause: "translator-not-found",
 			Hint: "give its path in TRANSLATOR_LR and TRANSLATOR_RL, and make it executable",
 		}
 	}

@@ -32,7 +32,7 @@ func undot(s string) (string, error) {
 		return "", nil
 	}
 	name, ok := strings.CutPrefix(s, ".")
-	if !ok || name == "" || strings.Contains(name, "/") {
+	if !ok || name == "" || strings.HasPrefix(name, ".") || strings.Contains(name, "/") {
 		return "", fmt.Errorf("%q is no Maildir++ folder", s)
 	}
 	return name, nil
@@ -83,7 +83,7 @@ func undot2(s string) (string, error) {
 		return "", nil
 	}
 	name, ok := strings.CutPrefix(s, ".")
-	if !ok {
+	if !ok || name == "" {
 		return "", fmt.Errorf("%q does not start with two dots", s)
 	}
 	return undotAll(name)
@@ -92,9 +92,12 @@ func undot2(s string) (string, error) {
 // modeOf returns the mode called name for a pair of mailboxes. inbox is the name
 // the local inbox has where the mode speaks of one.
 func modeOf(name, inbox string) (mode, error) {
-	name, hasInbox := strings.CutPrefix("+"+name, "+"+inboxMode)
-	name = strings.TrimPrefix(name, "+")
-	if hasInbox && name == "" {
+	first, rest, composed := strings.Cut(name, "+")
+	hasInbox := first == inboxMode
+	switch {
+	case hasInbox && composed:
+		name = rest
+	case hasInbox:
 		name = "move"
 	}
 	for _, m := range modes {
@@ -117,8 +120,10 @@ func withInbox(m mode, inbox string) mode {
 			switch {
 			case local == "":
 				return "", fmt.Errorf("the mailbox itself is a folder: with mode inbox its messages belong in %s", inbox)
-			case strings.EqualFold(local, inbox):
+			case local == inbox:
 				return "", nil
+			case strings.EqualFold(local, inbox):
+				return "", fmt.Errorf("%q is a second inbox beside %q: move its messages there", local, inbox)
 			}
 			return m.remote(local)
 		},
