@@ -87,7 +87,7 @@ func (f Files) SetAside(now time.Time) (string, error) {
 	aside := fmt.Sprintf("%s.mismatch-%d", f.DB, now.UnixNano())
 	err := durable.Rename(f.DB, aside)
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", f.Discard()
+		return "", errors.Join(remove(f.mtime()), f.Discard())
 	}
 	return aside, errors.Join(err, remove(f.mtime()), f.Discard())
 }

@@ -36,12 +36,18 @@ func (s *Store) Place(n Name) (Place, error) {
 // Open opens the message for reading. A link or anything else that is not a
 // regular file is refused, as is one that would block.
 func (p Place) Open() (*os.File, error) {
+	// os.Root follows a link within the root even so: the name itself has to be
+	// the file.
+	name, err := p.Stat()
+	if err != nil {
+		return nil, err
+	}
 	f, err := p.Folder.Root.OpenFile(p.Rel(), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
+	if err == nil && !(st.Mode().IsRegular() && os.SameFile(name, st)) {
 		err = &fs.PathError{Op: "open", Path: p.Path(), Err: fmt.Errorf("%w: not a regular file", ErrBadName)}
 	}
 	if err != nil {

@@ -228,3 +228,20 @@ func TestChangesStayInside(t *testing.T) {
 		t.Errorf("mine is now %q", got)
 	}
 }
+
+// A link in a message's place is none, even to a message.
+func TestOpenRefusesLinks(t *testing.T) {
+	t.Parallel()
+	s, box := newMail(t)
+	message, err := box.Deliver(".")
+	check(t, err)
+	for name, target := range map[string]string{"inside": filepath.Base(message), "outside": "/etc/passwd"} {
+		check(t, os.Symlink(target, box.Path("new/"+name)))
+		p, err := s.Place(maildir.Name{Folder: "Mail", Sub: "new", File: name})
+		check(t, err)
+		if f, err := p.Open(); err == nil {
+			f.Close()
+			t.Errorf("a link that leads %s was opened", name)
+		}
+	}
+}

@@ -140,6 +140,23 @@ func (w *walker) walk(ctx context.Context, b box, dir string, above []inode, lin
 			}
 		}
 	}
+	return sameDirectory(d, b.root, dir, local)
+}
+
+// sameDirectory makes sure that d, which was read, is still what its name leads
+// to: in a folder that was replaced meanwhile nothing was seen to be absent.
+func sameDirectory(d *os.File, root *os.Root, rel, local string) error {
+	was, err := d.Stat()
+	if err != nil {
+		return scanError(local, err)
+	}
+	is, err := root.Stat(rel)
+	if err != nil {
+		return scanError(local, err)
+	}
+	if !os.SameFile(was, is) {
+		return fault.New(fault.FolderVanished, "scan", local, errors.New("another directory took its place"))
+	}
 	return nil
 }
 
@@ -177,7 +194,11 @@ func List(ctx context.Context, f Folder, sub string) (files []File, links []stri
 	if err != nil {
 		return nil, nil, scanError(local, err)
 	}
-	defer func() { d.Close() }()
+	first := d // what any reading saw must be of this one
+	defer func() {
+		first.Close()
+		d.Close()
+	}()
 	names := make(map[string]bool)
 	var order []string
 	for try := 0; ; try++ {
@@ -221,10 +242,16 @@ func List(ctx context.Context, f Folder, sub string) (files []File, links []stri
 		if err != nil {
 			return nil, nil, scanError(local, err)
 		}
-		d.Close()
+		if d != first {
+			d.Close()
+		}
 		d = again
 	}
-	return statAll(d, local, order)
+	files, links, err = statAll(d, local, order)
+	if err != nil {
+		return nil, nil, err
+	}
+	return files, links, sameDirectory(first, f.Root, rel, local)
 }
 
 func statAll(d *os.File, local string, names []string) (files []File, links []string, err error) {

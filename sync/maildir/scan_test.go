@@ -345,3 +345,42 @@ func TestListOfVanishingDirectory(t *testing.T) {
 		t.Errorf("got %q, %v", found, err)
 	}
 }
+
+// TestScanOfReplacedFolder: what took a folder's place while it was read tells
+// nothing of what was in it.
+func TestScanOfReplacedFolder(t *testing.T) {
+	t.Parallel()
+	s, box := newMail(t)
+	for _, sub := range []string{"cur", "new", "tmp"} {
+		check(t, os.MkdirAll(box.Path("a/"+sub), 0o700))
+	}
+	_, err := box.Deliver("a")
+	check(t, err)
+	_, err = s.Scan(t.Context(), maildir.ScanOptions{}, func(l maildir.Listing) error {
+		if l.Folder != "Mail/a" || l.Sub != "cur" {
+			return nil
+		}
+		if err := os.Rename(box.Path("a"), box.Path("../aside")); err != nil {
+			return err
+		}
+		return errors.Join(os.MkdirAll(box.Path("a/cur"), 0o700), os.MkdirAll(box.Path("a/new"), 0o700))
+	})
+	if !fault.Is(err, fault.FolderVanished) {
+		t.Errorf("%v, want a failure of kind %s", err, fault.FolderVanished)
+	}
+}
+
+func TestListOfReplacedDirectory(t *testing.T) {
+	t.Parallel()
+	got, err := listWhile(t, func(box *synctest.Mailbox) {
+		if err := os.Rename(box.Path("a/cur"), box.Path("aside")); err != nil {
+			t.Error(err)
+		}
+		if err := os.Mkdir(box.Path("a/cur"), 0o700); err != nil {
+			t.Error(err)
+		}
+	})
+	if !fault.Is(err, fault.FolderVanished) {
+		t.Errorf("listed %q, %v", got, err)
+	}
+}

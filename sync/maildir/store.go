@@ -10,6 +10,8 @@ import (
 	"strings"
 	stdsync "sync"
 
+	"golang.org/x/sys/unix"
+
 	"smd-applet/sync/fault"
 )
 
@@ -70,7 +72,11 @@ func Open(home string, boxes []Box, tr Translator, create bool) (*Store, error) 
 
 func openRoot(dir string, create bool) (*os.Root, error) {
 	if create {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		err := os.MkdirAll(dir, 0o700)
+		if errors.Is(err, unix.ENOTDIR) {
+			return nil, fault.New(fault.MailboxMissing, "create the mailbox", dir, err)
+		}
+		if err != nil {
 			return nil, classify("create the mailbox", dir, err)
 		}
 	}
@@ -78,11 +84,17 @@ func openRoot(dir string, create bool) (*os.Root, error) {
 	switch {
 	case err == nil:
 		return root, nil
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, unix.ENOTDIR), isFile(dir):
 		return nil, fault.New(fault.MailboxMissing, "open the mailbox", dir, err)
 	default:
 		return nil, classify("open the mailbox", dir, err)
 	}
+}
+
+// isFile reports whether there is something at path that is no directory.
+func isFile(path string) bool {
+	st, err := os.Stat(path)
+	return err == nil && !st.IsDir()
 }
 
 // Close closes the mailbox roots.

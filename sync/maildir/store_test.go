@@ -186,3 +186,15 @@ func TestBadTranslator(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestRootThatIsAFile(t *testing.T) {
+	t.Parallel()
+	home := t.TempDir()
+	write(t, filepath.Join(home, "Mail"), "")
+	for _, create := range []bool{false, true} {
+		_, err := maildir.Open(home, []maildir.Box{{Local: "Mail", Remote: "Mail"}}, translate.Identity(), create)
+		if !fault.Is(err, fault.MailboxMissing) {
+			t.Errorf("create %t: %v, kind %s", create, err, fault.As(err).Kind)
+		}
+	}
+}

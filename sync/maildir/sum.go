@@ -61,6 +61,9 @@ func (h *Hasher) Reset() {
 
 // Write never fails.
 func (h *Hasher) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
 	h.size += int64(len(p))
 	rest := p
 	if !h.inBody {

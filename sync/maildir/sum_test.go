@@ -146,3 +146,20 @@ func TestParseDigest(t *testing.T) {
 		}
 	}
 }
+
+// Writing nothing changes nothing.
+func TestEmptyWrites(t *testing.T) {
+	t.Parallel()
+	h, whole := maildir.NewHasher(), maildir.NewHasher()
+	for _, part := range []string{"", "a\n", "", "\nb", ""} {
+		_, err := h.Write([]byte(part))
+		check(t, err)
+	}
+	_, err := whole.Write([]byte("a\n\nb"))
+	check(t, err)
+	want, err := whole.Sum()
+	check(t, err)
+	if got, err := h.Sum(); err != nil || got != want {
+		t.Errorf("%v, %v", got, err)
+	}
+}

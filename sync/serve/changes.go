@@ -44,7 +44,7 @@ func scan(ctx context.Context, store *maildir.Store, old *index.Index, since tim
 	if err != nil {
 		return nil, err
 	}
-	s.keepExcluded(excluded)
+	s.keepUnseen(excluded)
 	if err := s.lookAgain(ctx); err != nil {
 		return nil, err
 	}
@@ -74,11 +74,15 @@ func (s *scanned) add(l maildir.Listing) {
 	}
 }
 
-// keepExcluded leaves messages below excluded folders, and names this end's
-// mailboxes have no place for, as the agreed state has them: not looked at is
-// not gone.
-func (s *scanned) keepExcluded(excluded func(string) bool) {
+// keepUnseen leaves messages below excluded folders and behind links that are
+// not followed, and names this end's mailboxes have no place for, as the agreed
+// state has them: not looked at is not gone.
+func (s *scanned) keepUnseen(excluded func(string) bool) {
 	folders := make(map[string]bool)
+	links := make(map[string]bool, len(s.report.Links))
+	for _, l := range s.report.Links {
+		links[l] = true
+	}
 	for i, seen := range s.seen {
 		if seen {
 			continue
@@ -91,11 +95,20 @@ func (s *scanned) keepExcluded(excluded func(string) bool) {
 		keep, ok := folders[name.Folder]
 		if !ok {
 			folder, err := s.store.Folder(name.Folder)
-			keep = err != nil || isExcluded(folder.Path, excluded)
+			keep = err != nil || isExcluded(folder.Path, excluded) || isExcluded(folder.Path, func(dir string) bool { return links[dir] })
 			folders[name.Folder] = keep
 		}
-		s.kept[i] = keep
+		s.kept[i] = keep || s.isLink(name, links)
 	}
+}
+
+// isLink reports whether the message, or its cur or new, has become a link.
+func (s *scanned) isLink(name maildir.Name, links map[string]bool) bool {
+	if len(links) == 0 {
+		return false
+	}
+	p, err := s.store.Place(name)
+	return err == nil && (links[p.Path()] || links[path.Dir(p.Path())])
 }
 
 func isExcluded(local string, excluded func(string) bool) bool {

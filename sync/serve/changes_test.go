@@ -1,6 +1,7 @@
 package serve_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -119,6 +120,39 @@ func TestFailedScan(t *testing.T) {
 			}
 			if got := e.state(); len(got) != 1 || got[""] != before {
 				t.Errorf("left %q", got)
+			}
+		})
+	}
+}
+
+// What lies behind a link that is not followed, or has become one, is not gone.
+func TestLinkedIsNotDeleted(t *testing.T) {
+	t.Parallel()
+	archived := message{"Mail/archive/cur/1", "Subject: a\n\n", "x\n"}
+	for name, link := range map[string]func(e *end) error{
+		"folder": func(e *end) error {
+			err := os.Rename(filepath.Join(e.home, "Mail/archive"), filepath.Join(e.home, "archive"))
+			return errors.Join(err, os.Symlink("../archive", filepath.Join(e.home, "Mail/archive")))
+		},
+		"cur": func(e *end) error {
+			err := os.Rename(filepath.Join(e.home, "Mail/archive/cur"), filepath.Join(e.home, "archive"))
+			return errors.Join(err, os.Symlink("../../archive", filepath.Join(e.home, "Mail/archive/cur")))
+		},
+		"message": func(e *end) error {
+			err := os.Rename(filepath.Join(e.home, archived.name), filepath.Join(e.home, "message"))
+			return errors.Join(err, os.Symlink("../../../message", filepath.Join(e.home, archived.name)))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newEnd(t, []message{one, archived}, []message{one, archived})
+			check(t, link(e))
+			said, _, err := e.serve("COMMIT\nDONE\n")
+			if strings.Contains(said, "DELETE") {
+				t.Errorf("heard %q, %v", said, err)
+			}
+			if got := e.state()[""]; got != lines(one, archived) {
+				t.Errorf("the state is\n%s", got)
 			}
 		})
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"smd-applet/sync/fault"
+	"smd-applet/sync/index"
+	"smd-applet/sync/maildir"
 )
 
 // Version is the protocol's version as the handshake states it.
@@ -102,7 +104,15 @@ func (c *Conn) ReadHello() (Digests, error) {
 	if len(f) != 3 || f[0] != "dbfile" {
 		return Digests{}, protocolError("handshake", fmt.Errorf("the other end says %q in place of its db-file digests", clip(line)))
 	}
-	return Digests{DB: f[1], New: f[2]}, nil
+	d := Digests{DB: strings.ToLower(f[1]), New: strings.ToLower(f[2])}
+	_, err = maildir.ParseDigest(d.DB)
+	if err == nil && d.New != index.Absent {
+		_, err = maildir.ParseDigest(d.New)
+	}
+	if err != nil {
+		return Digests{}, protocolError("handshake", fmt.Errorf("the other end says %q in place of its db-file digests", clip(line)))
+	}
+	return d, nil
 }
 
 // Agreement is what the handshake tells an end to do with its db-file.
@@ -171,7 +181,7 @@ func (c *Conn) ReadChunk() (int64, io.Reader, error) {
 		return 0, nil, protocolError("read a chunk", fmt.Errorf("the other end says %q", clip(line)))
 	}
 	n, err := strconv.ParseInt(size, 10, 64)
-	if err != nil || n < 0 || n > MaxChunk {
+	if err != nil || n < 0 || n > MaxChunk || size[0] < '0' {
 		return 0, nil, protocolError("read a chunk", fmt.Errorf("the other end announces %q bytes", clip(size)))
 	}
 	c.Received += n
