@@ -425,6 +425,9 @@ func (r *session) push(ctx context.Context, conn *smd1.Conn, store *maildir.Stor
 			r.report(Progress{Phase: phases[s.Phase], Done: s.Done, Bytes: s.Bytes})
 		},
 	})
+	if len(sent.Skipped) > 0 {
+		r.Log.Info("links that are not followed, and names that can't be sent, are left out", "count", len(sent.Skipped), "first", sent.Skipped[0])
+	}
 	return Result{
 		Summary: summary(sent.Counts, sent.Bytes, sent.DBBytes), Held: held(sent.Held, Push), Damaged: sent.Damaged,
 	}, err

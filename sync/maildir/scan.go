@@ -45,7 +45,7 @@ type ScanOptions struct {
 type Report struct {
 	Folders  map[string]bool // remote paths of the folders seen
 	Excluded []string        // local paths left out
-	Links    []string        // local paths of symbolic links not followed
+	Skipped  []string        // local paths of links not followed, and of folders whose names no wire can carry
 	Strays   int             // our own left-over temporary files removed
 }
 
@@ -94,7 +94,7 @@ func (w *walker) walk(ctx context.Context, b box, dir string, above []inode, lin
 		return scanError(local, err)
 	}
 	if slices.Contains(above, self) {
-		w.report.Links = append(w.report.Links, local)
+		w.report.Skipped = append(w.report.Skipped, local)
 		return nil
 	}
 	above = append(slices.Clone(above), self)
@@ -113,7 +113,7 @@ func (w *walker) walk(ctx context.Context, b box, dir string, above []inode, lin
 		if !e.IsDir() {
 			st, err := b.root.Stat(child)
 			if link && (err != nil || !st.IsDir() || linked) {
-				w.report.Links = append(w.report.Links, path.Join(b.Local, child))
+				w.report.Skipped = append(w.report.Skipped, path.Join(b.Local, child))
 				continue
 			}
 			if err != nil {
@@ -122,6 +122,10 @@ func (w *walker) walk(ctx context.Context, b box, dir string, above []inode, lin
 			if !st.IsDir() {
 				continue
 			}
+		}
+		if CheckPath(e.Name()) != nil {
+			w.report.Skipped = append(w.report.Skipped, path.Join(b.Local, child))
+			continue
 		}
 		switch e.Name() {
 		case "tmp":
@@ -172,7 +176,7 @@ func (w *walker) messages(ctx context.Context, b box, dir, sub string) error {
 	if err != nil {
 		return err
 	}
-	w.report.Links = append(w.report.Links, links...)
+	w.report.Skipped = append(w.report.Skipped, links...)
 	w.report.Folders[folder] = true
 	return w.visit(l)
 }

@@ -79,8 +79,8 @@ func (s *scanned) add(l maildir.Listing) {
 // state has them: not looked at is not gone.
 func (s *scanned) keepUnseen(excluded func(string) bool) {
 	folders := make(map[string]bool)
-	links := make(map[string]bool, len(s.report.Links))
-	for _, l := range s.report.Links {
+	links := make(map[string]bool, len(s.report.Skipped))
+	for _, l := range s.report.Skipped {
 		links[l] = true
 	}
 	for i, seen := range s.seen {

@@ -157,3 +157,17 @@ func TestLinkedIsNotDeleted(t *testing.T) {
 		})
 	}
 }
+
+// A folder whose name no line of the protocol can hold is left out, and stops
+// nothing.
+func TestFolderThatCannotBeNamed(t *testing.T) {
+	t.Parallel()
+	e := newEnd(t, nil, []message{one, {"Mail/we\nird/cur/1", "Subject: a\n\n", ""}})
+	said, result, err := e.serve("COMMIT\nDONE\n")
+	if want := "ADD " + one.name + " " + one.hashes() + "\nEND\n"; err != nil || !strings.HasPrefix(said, want) {
+		t.Errorf("heard %q, %v", said, err)
+	}
+	if !slices.Equal(result.Skipped, []string{"Mail/we\nird"}) {
+		t.Errorf("left out %q", result.Skipped)
+	}
+}

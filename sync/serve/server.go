@@ -61,7 +61,7 @@ type Result struct {
 	DBBytes int64          // of the db-file patch
 	Held    map[string]int // by remote folder: deletions not sent
 	Damaged []string       // remote names of messages found empty or without a header
-	Links   []string       // local paths of symbolic links not followed
+	Skipped []string       // local paths of links not followed, and of folders whose names no wire can carry
 	// Committed says that both ends agreed on the new state.
 	Committed bool
 }
@@ -170,7 +170,7 @@ func (s *server) detect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.result.Links = found.report.Links
+	s.result.Skipped = found.report.Skipped
 	if err := plausible(old, found); err != nil {
 		return err
 	}
