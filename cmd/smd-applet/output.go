@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -57,12 +58,22 @@ func (p *progressLine) show(s sync.Progress) {
 	p.last, p.shown = now, true
 	switch {
 	case s.Phase == sync.PhaseTransferring && s.Total > 0:
-		fmt.Fprintf(p.w, "\r\x1b[K%d of %d messages, %.1f MB", s.Done, s.Total, float64(s.Bytes)/1e6)
+		fmt.Fprintf(p.w, "\r\x1b[K%s %d of %d messages, %.1f MB", bar(s.Done, s.Total), s.Done, s.Total, float64(s.Bytes)/1e6)
 	case s.Phase == sync.PhaseTransferring:
 		fmt.Fprintf(p.w, "\r\x1b[K%d messages, %.1f MB", s.Done, float64(s.Bytes)/1e6)
 	default:
 		fmt.Fprintf(p.w, "\r\x1b[K%s", s.Phase)
 	}
+}
+
+// barWidth is the length of the bar in characters: it fits the narrowest terminal
+// with the words behind it.
+const barWidth = 20
+
+// bar draws how much of total is done.
+func bar(done, total int) string {
+	full := min(barWidth, done*barWidth/total)
+	return "[" + strings.Repeat("#", full) + strings.Repeat("-", barWidth-full) + "]"
 }
 
 func (p *progressLine) clear() {
