@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -171,4 +172,10 @@ func (s *server) run(ctx context.Context, channel ssh.Channel, line string) (sta
 		return uint32(exit.ExitCode())
 	}
 	return 255
+}
+
+// copyAndClose copies until the source's end, and passes that on.
+func copyAndClose(to io.WriteCloser, from io.Reader) (int64, error) {
+	n, err := io.Copy(to, from)
+	return n, errors.Join(err, to.Close())
 }

@@ -3,9 +3,7 @@ package demo
 import (
 	"crypto/ed25519"
 	"encoding/pem"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -53,18 +51,27 @@ func Prepare(dir, program string, messages int) (*Stage, error) {
 	if err := s.connect(home, bin); err != nil {
 		return nil, err
 	}
+	if err := s.configure(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// configure writes what a person would write on the laptop.
+func (s *Stage) configure() error {
 	if err := s.Laptop.Make(); err != nil {
-		return nil, errors.Join(err, s.Close())
+		return err
 	}
 	for path, text := range map[string]string{
 		s.Laptop.Config(Endpoint): "SERVERNAME=" + Alias + "\nCLIENTNAME=laptop-demo\nMAILBOX=Mail\n",
 		s.Laptop.Loop():           "60 60 " + Endpoint + "\n",
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			return nil, errors.Join(fmt.Errorf("configure the demo's laptop: %w", err), s.Close())
+			return fmt.Errorf("configure the demo's laptop: %w", err)
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // connect starts the server and makes it known to the laptop's ssh.
@@ -86,7 +93,8 @@ func (s *Stage) connect(home, bin string) error {
 	}
 	host, port, err := net.SplitHostPort(s.server.listener.Addr().String())
 	if err != nil {
-		return errors.Join(fmt.Errorf("start the server: %w", err), s.Close())
+		s.Close()
+		return fmt.Errorf("start the server: %w", err)
 	}
 	dir := filepath.Join(s.Laptop.Home, ".ssh")
 	key, known := filepath.Join(dir, "id_demo"), filepath.Join(dir, "known_hosts")
@@ -98,20 +106,12 @@ func (s *Stage) connect(home, bin string) error {
 			Alias, host, port, key, known),
 	} {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			return errors.Join(fmt.Errorf("configure the laptop's ssh: %w", err), s.Close())
+			s.Close()
+			return fmt.Errorf("configure the laptop's ssh: %w", err)
 		}
 	}
 	return nil
 }
 
 // Close ends the server. What lies below the stage's dir is the caller's.
-func (s *Stage) Close() error {
-	s.server.close()
-	return nil
-}
-
-// copyAndClose copies until the source's end, and passes that on.
-func copyAndClose(to io.WriteCloser, from io.Reader) (int64, error) {
-	n, err := io.Copy(to, from)
-	return n, errors.Join(err, to.Close())
-}
+func (s *Stage) Close() { s.server.close() }
