@@ -22,7 +22,7 @@ export GOFLAGS += -buildvcs=false
 
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 ENTRY   := $(wildcard packaging/smd-applet.desktop)
-LINKS   := smd-pull smd-push smd-loop smd-server smd-client smd-translate smd-restricted-shell
+LINKS   := smd-pull smd-push smd-loop smd-server smd-client smd-translate smd-restricted-shell smd-strip-header
 
 .PHONY: demo test build install fuzz bench cover clean
 

@@ -13,7 +13,7 @@ import (
 // linked are the names the program goes by beside its own: those of
 // syncmaildir's programs.
 var linked = []string{
-	"smd-pull", "smd-push", "smd-loop", "smd-server", "smd-client", "smd-translate", "smd-restricted-shell",
+	"smd-pull", "smd-push", "smd-loop", "smd-server", "smd-client", "smd-translate", "smd-restricted-shell", "smd-strip-header",
 }
 
 func newLinks() *cobra.Command {
