@@ -8,6 +8,9 @@ type Result struct {
 	// Held lists what the mass-deletion guard holds back after this run; the
 	// run counts as a success for everything else.
 	Held []HeldFolder
+	// Folders says of a dry run what would change in each folder, by its local
+	// path. Bytes are unknown.
+	Folders map[string]Summary
 	// Damaged lists messages (local names) found empty or cut short; they were
 	// not sent, and the next pull mends them.
 	Damaged []string

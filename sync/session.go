@@ -1,12 +1,15 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"time"
@@ -32,10 +35,13 @@ type Sessions struct {
 	Paths config.Paths
 	// Program is the path of the local program: the remote end's is looked for
 	// at the same place first, as SMD does.
-	Program  string
-	Log      *slog.Logger
-	Verbose  bool
-	DryRun   bool // write nothing at either end
+	Program string
+	Log     *slog.Logger
+	Verbose bool
+	DryRun  bool // write nothing at either end
+	// Planned is told of every change a dry run finds, by local names; to is
+	// empty where there is no second one. May be nil.
+	Planned  func(what, path, to string)
 	NoDelete bool // send no deletions
 	// Pool keeps the connections to the servers; the caller closes it.
 	Pool *remote.Pool
@@ -113,7 +119,8 @@ type session struct {
 	direction Direction
 	report    func(Progress)
 	channel   *idleChannel
-	hooks     *hooks.Hooks // nil without any
+	hooks     *hooks.Hooks             // nil without any
+	folders   map[string]*delta.Counts // of a dry run
 }
 
 func (r *session) files() index.Files {
@@ -234,6 +241,15 @@ func (r *session) exchange(ctx context.Context, serverLog io.Writer) (Result, er
 		boxes[i] = maildir.Box{Local: m.Local, Remote: m.Remote}
 	}
 	store, err := maildir.Open(r.Paths.Home, boxes, translator, r.direction == Pull && !r.DryRun)
+	if r.DryRun && r.direction == Pull && fault.Is(err, fault.MailboxMissing) && r.isNew() {
+		// Before the first sync the mailbox is as good as empty.
+		empty, tempErr := os.MkdirTemp("", "smd-dry-run-")
+		if tempErr != nil {
+			return Result{}, errors.Join(err, tempErr)
+		}
+		defer os.RemoveAll(empty)
+		store, err = maildir.Open(empty, boxes, translator, true)
+	}
 	if err != nil {
 		return Result{}, err
 	}
@@ -262,6 +278,12 @@ func (r *session) host(ctx context.Context) (remote.Host, error) {
 		return remote.Local{}, nil
 	}
 	return r.Pool.Host(ctx, r.endpoint.ServerName, r.endpoint.SSH)
+}
+
+// isNew reports whether the two ends have never agreed on anything.
+func (r *session) isNew() bool {
+	_, err := os.Stat(r.files().DB)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // commands are the command lines that may start the remote role: at the place of
@@ -391,12 +413,13 @@ func (r *session) pull(ctx context.Context, conn *smd1.Conn, store *maildir.Stor
 	got, err := apply.Run(ctx, conn, apply.Options{
 		Store: store, Files: r.files(), Ledger: ledger, Limits: r.limits(), Excluded: excluded,
 		FailOnConflict: r.endpoint.OnConflictFail, DryRun: r.DryRun, SharedState: r.endpoint.LocalSync(), Log: r.Log, Changed: r.record,
+		Told: func(a delta.Action) { r.plan(store, a) },
 		Progress: func(s apply.Step) {
 			r.channel.expect(s.Phase == apply.Detection)
 			r.report(Progress{Phase: phases[s.Phase], Done: s.Done, Total: s.Total, Bytes: s.Bytes})
 		},
 	})
-	result := Result{Summary: summary(got.Counts, got.Bytes, got.DBBytes), Held: held(heldHere(ledger), Pull)}
+	result := Result{Summary: summary(got.Counts, got.Bytes, got.DBBytes), Held: held(heldHere(ledger), Pull), Folders: r.planned()}
 	result.Summary.Conflict = got.Conflicts
 	return result, err
 }
@@ -419,7 +442,7 @@ func (r *session) push(ctx context.Context, conn *smd1.Conn, store *maildir.Stor
 	}
 	sent, err := serve.Run(ctx, conn, serve.Options{
 		Store: store, Files: r.files(), Ledger: ledger, Limits: r.limits(), Excluded: excluded,
-		NoDelete: r.NoDelete || slices.Contains(r.endpoint.ServerOpts, "-n"), DryRun: r.DryRun, Sent: func(a delta.Action) { r.recordSent(store, a) },
+		NoDelete: r.NoDelete || slices.Contains(r.endpoint.ServerOpts, "-n"), DryRun: r.DryRun, Sent: func(a delta.Action) { r.plan(store, a); r.recordSent(store, a) },
 		Progress: func(s serve.Step) {
 			r.channel.expect(s.Phase == serve.Detection)
 			r.report(Progress{Phase: phases[s.Phase], Done: s.Done, Bytes: s.Bytes})
@@ -429,7 +452,7 @@ func (r *session) push(ctx context.Context, conn *smd1.Conn, store *maildir.Stor
 		r.Log.Info("links that are not followed, and names that can't be sent, are left out", "count", len(sent.Skipped), "first", sent.Skipped[0])
 	}
 	return Result{
-		Summary: summary(sent.Counts, sent.Bytes, sent.DBBytes), Held: held(sent.Held, Push), Damaged: sent.Damaged,
+		Summary: summary(sent.Counts, sent.Bytes, sent.DBBytes), Held: held(sent.Held, Push), Damaged: sent.Damaged, Folders: r.planned(),
 	}, err
 }
 
@@ -443,10 +466,43 @@ func (r *session) record(what, path, to string) {
 
 // recordSent tells the hooks of a local change that was sent.
 func (r *session) recordSent(store *maildir.Store, a delta.Action) {
-	if r.hooks == nil {
+	if r.hooks != nil {
+		what, from, to := localWords(store, a)
+		r.record(what, from, to)
+	}
+}
+
+// plan notes a change that a dry run finds.
+func (r *session) plan(store *maildir.Store, a delta.Action) {
+	if !r.DryRun {
 		return
 	}
-	path := func(name string) string {
+	if r.folders == nil {
+		r.folders = make(map[string]*delta.Counts)
+	}
+	what, from, to := localWords(store, a)
+	folder := path.Dir(path.Dir(cmp.Or(to, from)))
+	if r.folders[folder] == nil {
+		r.folders[folder] = &delta.Counts{}
+	}
+	r.folders[folder].Add(a)
+	if r.Planned != nil {
+		r.Planned(what, from, to)
+	}
+}
+
+// planned is what [session.plan] noted.
+func (r *session) planned() map[string]Summary {
+	folders := make(map[string]Summary, len(r.folders))
+	for name, counts := range r.folders {
+		folders[name] = summary(*counts, 0, 0)
+	}
+	return folders
+}
+
+// localWords tells a change in the words of hooks, by local names.
+func localWords(store *maildir.Store, a delta.Action) (what, from, to string) {
+	local := func(name string) string {
 		n, err := maildir.ParseName(name)
 		if err != nil {
 			return name
@@ -459,12 +515,11 @@ func (r *session) recordSent(store *maildir.Store, a delta.Action) {
 	}
 	switch {
 	case a.Kind == delta.Delete:
-		r.record(hooks.Removed, path(a.Dst), "")
+		return hooks.Removed, local(a.Dst), ""
 	case a.Kind == delta.Move && delta.SameMessage(a.Src, a.Dst):
-		r.record(hooks.Flagged, path(a.Src), path(a.Dst))
+		return hooks.Flagged, local(a.Src), local(a.Dst)
 	case a.Kind == delta.Move:
-		r.record(hooks.Moved, path(a.Src), path(a.Dst))
-	default:
-		r.record(hooks.Added, path(a.Dst), "")
+		return hooks.Moved, local(a.Src), local(a.Dst)
 	}
+	return hooks.Added, local(a.Dst), ""
 }

@@ -2,7 +2,11 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -48,6 +52,7 @@ func newRun(d sync.Direction, short string) *cobra.Command {
 }
 
 func (o *runOptions) run(cmd *cobra.Command, d sync.Direction, endpoint string) error {
+	names := o.verbose && o.dryRun
 	o.verbose = o.verbose || o.dryRun
 	o.tags = o.tags || o.verbose
 	paths, err := config.DefaultPaths()
@@ -67,6 +72,11 @@ func (o *runOptions) run(cmd *cobra.Command, d sync.Direction, endpoint string) 
 	s := &sync.Sessions{
 		Paths: paths, Program: self, Log: log, Pool: pool,
 		Verbose: o.verbose, DryRun: o.dryRun, NoDelete: o.noDelete,
+	}
+	if names {
+		s.Planned = func(what, path, to string) {
+			fmt.Fprintln(cmd.OutOrStdout(), strings.TrimSpace(fmt.Sprintf("%-7s %s %s", what, path, to)))
+		}
 	}
 	line := newProgressLine(os.Stderr)
 	var phase sync.Phase
@@ -89,9 +99,7 @@ func (o *runOptions) run(cmd *cobra.Command, d sync.Direction, endpoint string) 
 		printFault(cmd.OutOrStdout(), program, f)
 	}
 	if o.dryRun && f == nil {
-		c := result.Summary
-		fmt.Fprintf(cmd.OutOrStdout(), "%s: would change: %d new, %d deleted, %d moved, %d flagged, %d edited\n",
-			program, c.New, c.Deleted, c.Moved, c.Flagged, c.Edited)
+		printPlan(cmd.OutOrStdout(), program, result)
 	}
 	if f != nil {
 		return exitStatus(exitFailure)
@@ -104,6 +112,18 @@ func (o *runOptions) run(cmd *cobra.Command, d sync.Direction, endpoint string) 
 		return exitStatus(exitFailure)
 	}
 	return nil
+}
+
+// printPlan tells what a dry run found, a line a folder.
+func printPlan(w io.Writer, program string, r sync.Result) {
+	for _, folder := range slices.Sorted(maps.Keys(r.Folders)) {
+		c := r.Folders[folder]
+		fmt.Fprintf(w, "%s: %s: %d new, %d deleted, %d moved, %d flagged, %d edited\n",
+			program, folder, c.New, c.Deleted, c.Moved, c.Flagged, c.Edited)
+	}
+	c := r.Summary
+	fmt.Fprintf(w, "%s: would change: %d new, %d deleted, %d moved, %d flagged, %d edited\n",
+		program, c.New, c.Deleted, c.Moved, c.Flagged, c.Edited)
 }
 
 // template writes the configuration's template where there is none.

@@ -35,6 +35,9 @@ type Options struct {
 	// renames (smd 1.3, -l).
 	SharedState bool
 	Progress    func(Step) // told of each phase and message; may be nil
+	// Told is told each change the other end sent, as it stands on the wire; may
+	// be nil.
+	Told func(delta.Action)
 	// Changed is told what was done to a message here, in the words of package
 	// hooks: paths as the store has them, the second one empty where there is no
 	// new one. May be nil.
@@ -189,6 +192,9 @@ func (r *run) readActions(ctx context.Context) error {
 			return err
 		}
 		r.actions = append(r.actions, &a)
+		if r.opt.Told != nil {
+			r.opt.Told(a)
+		}
 	}
 }
 
