@@ -354,7 +354,12 @@ func (r *session) attempt(ctx context.Context, host remote.Host, argv []string, 
 	idle := newIdleChannel(channel, cancel)
 	defer idle.stop()
 	r.channel = idle
-	conn := smd1.NewConn(idle)
+	traffic, done, err := r.traffic(idle)
+	if err != nil {
+		return Result{}, errors.Join(err, channel.Close())
+	}
+	defer done()
+	conn := smd1.NewConn(traffic)
 	var result Result
 	if r.direction == Pull {
 		result, err = r.pull(ctx, conn, store, excluded)
@@ -369,6 +374,25 @@ func (r *session) attempt(ctx context.Context, host remote.Host, argv []string, 
 		return result, r.stopped(cause)
 	}
 	return result, r.blame(err, closed, argv)
+}
+
+// traffic is the channel, copied to two files where DEBUG=true asks for that.
+func (r *session) traffic(channel io.ReadWriter) (rw io.ReadWriter, done func(), err error) {
+	if !r.endpoint.Debug {
+		return channel, func() {}, nil
+	}
+	var files [2]*os.File
+	for i, what := range []string{"received", "sent"} {
+		path := r.Paths.TrafficLog(r.endpoint.Name, what)
+		if files[i], err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
+			return nil, nil, fault.New(maildir.KindOf(err), "open the log", path, err)
+		}
+	}
+	rw = struct {
+		io.Reader
+		io.Writer
+	}{io.TeeReader(channel, files[0]), io.MultiWriter(channel, files[1])}
+	return rw, func() { files[0].Close(); files[1].Close() }, nil
 }
 
 func (r *session) stopped(cause error) error {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -10,7 +11,9 @@ import (
 	"smd-applet/sync"
 	"smd-applet/sync/exclude"
 	"smd-applet/sync/fault"
+	"smd-applet/sync/maildir"
 	"smd-applet/sync/serve"
+	"smd-applet/sync/wire/smd1"
 )
 
 // The exit statuses of smd-server (smd 1.3, spec §4.5).
@@ -26,7 +29,7 @@ func newServer() *cobra.Command {
 	var o struct {
 		verbose, dryRun, noDelete, noMove, stopAfterDiff bool
 		excludes                                         []string
-		overrideDB                                       string
+		overrideDB, dumpStdin                            string
 	}
 	cmd := &cobra.Command{
 		Use:   "server [options] CLIENTNAME mailbox...",
@@ -44,6 +47,17 @@ func newServer() *cobra.Command {
 			}
 			defer r.close()
 			defer closeStdinWhenDone(ctx)()
+			if o.dumpStdin != "" {
+				dump, err := os.Create(o.dumpStdin)
+				if err != nil {
+					return failed("smd-server", args[0], fault.New(maildir.KindOf(err), "dump standard input", o.dumpStdin, err), serverStatus)
+				}
+				defer dump.Close()
+				r.conn = smd1.NewConn(struct {
+					io.Reader
+					io.Writer
+				}{io.TeeReader(os.Stdin, dump), os.Stdout})
+			}
 			sent, err := serve.Run(ctx, r.conn, serve.Options{
 				Store: r.store, Files: r.files, Ledger: r.ledger, Excluded: m.Match,
 				NoDelete: o.noDelete, NoMove: o.noMove, DryRun: o.dryRun, StopAfterDiff: o.stopAfterDiff,
@@ -60,6 +74,7 @@ func newServer() *cobra.Command {
 	f.BoolVar(&o.noMove, "no-move", false, "send COPY and DELETE in place of MOVE")
 	f.StringArrayVar(&o.excludes, "exclude", nil, "leave out the folders that match `GLOB`")
 	f.BoolVar(&o.stopAfterDiff, "stop-after-diff", false, "end when the changes are sent")
+	f.StringVar(&o.dumpStdin, "dump-stdin", "", "copy what the client says to `FILE`")
 	f.StringVar(&o.overrideDB, "override-db", "", "use `FILE` as the agreed state")
 	return cmd
 }

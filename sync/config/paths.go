@@ -50,6 +50,12 @@ func (p Paths) ServerLog(endpoint string) string {
 	return filepath.Join(p.LogDir(), "server."+endpoint+".log")
 }
 
+// TrafficLog is where DEBUG=true copies what was "sent" or "received" in the
+// endpoint's last run.
+func (p Paths) TrafficLog(endpoint, what string) string {
+	return filepath.Join(p.LogDir(), "traffic."+endpoint+"."+what+".log")
+}
+
 // LoopLog is the log of the loop and the applet: a line a run.
 func (p Paths) LoopLog() string { return filepath.Join(p.LogDir(), "loop.log") }
 
