@@ -10,7 +10,7 @@ import (
 
 // Patience is how long a condition may take to come true. Nothing needs a tenth
 // of it on a machine that is not overloaded.
-const Patience = 30 * time.Second
+const Patience = 90 * time.Second
 
 // Needs skips the test when a program is missing, or fails it where CI is set.
 func Needs(t testing.TB, programs ...string) {
