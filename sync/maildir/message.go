@@ -36,19 +36,18 @@ func (s *Store) Place(n Name) (Place, error) {
 // Open opens the message for reading. A link or anything else that is not a
 // regular file is refused, as is one that would block.
 func (p Place) Open() (*os.File, error) {
+	f, err := p.open()
+	if err != nil {
+		return nil, err
+	}
 	// os.Root follows a link within the root even so: the name itself has to be
 	// the file.
 	name, err := p.Stat()
-	if err != nil {
-		return nil, err
-	}
-	f, err := p.Folder.Root.OpenFile(p.Rel(), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	st, err := f.Stat()
-	if err == nil && !(st.Mode().IsRegular() && os.SameFile(name, st)) {
-		err = &fs.PathError{Op: "open", Path: p.Path(), Err: fmt.Errorf("%w: not a regular file", ErrBadName)}
+	if err == nil {
+		var st fs.FileInfo
+		if st, err = f.Stat(); err == nil && !os.SameFile(name, st) {
+			err = p.notRegular()
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -56,12 +55,34 @@ func (p Place) Open() (*os.File, error) {
 	return f, nil
 }
 
+// open is Open that lets a link within the root pass, which a scan has left out
+// before.
+func (p Place) open() (*os.File, error) {
+	f, err := p.Folder.Root.OpenFile(p.Rel(), os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = p.notRegular()
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func (p Place) notRegular() error {
+	return &fs.PathError{Op: "open", Path: p.Path(), Err: fmt.Errorf("%w: not a regular file", ErrBadName)}
+}
+
 // Stat returns the file's size, time and inode, without following a link.
 func (p Place) Stat() (fs.FileInfo, error) { return p.Folder.Root.Lstat(p.Rel()) }
 
-// Sum reads the message and returns its digests.
+// Sum reads the message and returns its digests. The caller has seen that it is
+// no link.
 func (p Place) Sum(h *Hasher, buf []byte) (Sum, error) {
-	f, err := p.Open()
+	f, err := p.open()
 	if err != nil {
 		return Sum{}, err
 	}
