@@ -44,6 +44,10 @@ install: bin/smd-applet
 	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/applications'
 	install -m 755 bin/smd-applet '$(DESTDIR)$(PREFIX)/bin/smd-applet'
 	$(if $(ENTRY),install -m 644 $(ENTRY) '$(DESTDIR)$(PREFIX)/share/applications/')
+	for size in 48 64 128; do \
+		install -D -m 644 assets/png/smd-applet-$$size.png \
+			'$(DESTDIR)$(PREFIX)/share/icons/hicolor/'$${size}x$$size/apps/smd-applet.png || exit; \
+	done
 	for name in $(LINKS); do ln -sf smd-applet '$(DESTDIR)$(PREFIX)/bin/'$$name || exit; done
 
 bin/smd-applet:
