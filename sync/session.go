@@ -121,9 +121,17 @@ type session struct {
 	channel   *idleChannel
 	hooks     *hooks.Hooks             // nil without any
 	folders   map[string]*delta.Counts // of a dry run
+
+	// For finding out what the other end has: the run begins with nothing
+	// agreed, and told hears of every message.
+	nothingAgreed bool
+	told          func(*maildir.Store, delta.Action)
 }
 
 func (r *session) files() index.Files {
+	if r.nothingAgreed {
+		return index.Files{DB: filepath.Join(r.Paths.Home, noState)}
+	}
 	return index.Files{DB: filepath.Join(r.Paths.SMD(), config.DBFile(r.endpoint.ClientName, r.endpoint.RemoteMailboxes()))}
 }
 
@@ -338,6 +346,9 @@ func (r *session) remoteArgs() []string {
 	} else {
 		args = append(args, r.endpoint.ClientOpts...)
 	}
+	if r.nothingAgreed {
+		args = append(args, "--override-db", noState)
+	}
 	args = append(args, r.endpoint.ClientName)
 	return append(args, r.endpoint.RemoteMailboxes()...)
 }
@@ -437,7 +448,12 @@ func (r *session) pull(ctx context.Context, conn *smd1.Conn, store *maildir.Stor
 	got, err := apply.Run(ctx, conn, apply.Options{
 		Store: store, Files: r.files(), Ledger: ledger, Limits: r.limits(), Excluded: excluded,
 		FailOnConflict: r.endpoint.OnConflictFail, DryRun: r.DryRun, SharedState: r.endpoint.LocalSync(), Log: r.Log, Changed: r.record,
-		Told: func(a delta.Action) { r.plan(store, a) },
+		Told: func(a delta.Action) {
+			if r.told != nil {
+				r.told(store, a)
+			}
+		},
+		Planned: func(a delta.Action) { r.plan(store, a) },
 		Progress: func(s apply.Step) {
 			r.channel.expect(s.Phase == apply.Detection)
 			r.report(Progress{Phase: phases[s.Phase], Done: s.Done, Total: s.Total, Bytes: s.Bytes})

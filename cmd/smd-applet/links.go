@@ -14,6 +14,7 @@ import (
 // syncmaildir's programs.
 var linked = []string{
 	"smd-pull", "smd-push", "smd-loop", "smd-server", "smd-client", "smd-translate", "smd-restricted-shell", "smd-strip-header",
+	"smd-uniform-names",
 }
 
 func newLinks() *cobra.Command {

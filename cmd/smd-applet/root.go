@@ -66,7 +66,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(
 		newApplet(), newAutostart(), newDemo(), newPull(), newPush(), newLoop(), newServer(), newClient(),
-		newConfirm(), newRestore(), newLinks(), newRestrictedShell(), newStripHeader(), newTranslate(), newTrust(), newVersion(),
+		newConfirm(), newRestore(), newLinks(), newRestrictedShell(), newStripHeader(), newTranslate(), newTrust(), newUniformNames(), newVersion(),
 	)
 	return root
 }

@@ -35,9 +35,9 @@ type Options struct {
 	// renames (smd 1.3, -l).
 	SharedState bool
 	Progress    func(Step) // told of each phase and message; may be nil
-	// Told is told each change the other end sent, as it stands on the wire; may
-	// be nil.
-	Told func(delta.Action)
+	// Told is told each change the other end sent, as it stands on the wire, and
+	// Planned those of a dry run that would change something; may be nil.
+	Told, Planned func(delta.Action)
 	// Changed is told what was done to a message here, in the words of package
 	// hooks: paths as the store has them, the second one empty where there is no
 	// new one. May be nil.
@@ -81,7 +81,7 @@ var ErrPatch = errors.New("the new agreed state can't be taken over")
 func Run(ctx context.Context, conn *smd1.Conn, opt Options) (*Result, error) {
 	r := &run{
 		conn: conn, opt: opt, log: opt.Log,
-		view: newView(opt.Store), dirty: make(dirtyDirs), empty: make(map[maildir.Name]bool),
+		view: newView(opt.Store, opt.DryRun), dirty: make(dirtyDirs), empty: make(map[maildir.Name]bool),
 		deletes: make(map[string]bool), arrives: make(map[string]bool), touched: make(map[string]bool),
 		arriving: maildir.NewHasher(), buf: make([]byte, 64<<10),
 		result: &Result{Held: make(map[string]int)},
@@ -158,8 +158,8 @@ func (r *run) do(ctx context.Context) error {
 	if err := r.readActions(ctx); err != nil {
 		return err
 	}
-	for _, a := range r.actions {
-		r.result.Counts.Add(*a)
+	if err := r.countActions(ctx); err != nil {
+		return err
 	}
 	r.total = len(r.actions)
 	r.step(Transfer)
@@ -171,6 +171,39 @@ func (r *run) do(ctx context.Context) error {
 	r.view, r.localOnly = nil, nil // their memory is needed for the new state
 	r.step(Agreement)
 	return r.commit()
+}
+
+// countActions counts what the other end sent; in a dry run, what of it would
+// change something here.
+func (r *run) countActions(ctx context.Context) error {
+	for _, a := range r.actions {
+		if r.opt.DryRun && (a.Kind == delta.Add || a.Kind == delta.Copy || a.Kind == delta.CopyBody) {
+			if here, err := r.alreadyHere(ctx, a); err != nil {
+				return err
+			} else if here {
+				continue
+			}
+		}
+		r.result.Counts.Add(*a)
+		if r.opt.Planned != nil {
+			r.opt.Planned(*a)
+		}
+	}
+	return nil
+}
+
+// alreadyHere reports whether this end has the new message, with these flags.
+func (r *run) alreadyHere(ctx context.Context, a *delta.Action) (bool, error) {
+	dst, err := maildir.ParseName(a.Dst)
+	if err != nil {
+		return false, fault.New(fault.Protocol, "apply", a.Dst, err)
+	}
+	have, ok, err := r.view.find(ctx, dst)
+	if err != nil || !ok || merged(dst, have, maildir.MergeFlags("", have.Flags(), dst.Flags())) != have {
+		return false, err
+	}
+	sum, ok, damaged, err := r.view.sum(have)
+	return ok && !damaged && sum == a.Sum, err
 }
 
 func (r *run) readActions(ctx context.Context) error {

@@ -14,6 +14,7 @@ import (
 // first asked for, and kept up to date with what the run itself does.
 type view struct {
 	store   *maildir.Store
+	dryRun  bool // remove nothing
 	folders map[string]*folderView
 	hasher  *maildir.Hasher
 	buf     []byte
@@ -26,9 +27,9 @@ type folderView struct {
 	others   map[string][]maildir.Name // further ones of the same unique name: rare
 }
 
-func newView(store *maildir.Store) *view {
+func newView(store *maildir.Store, dryRun bool) *view {
 	return &view{
-		store: store, folders: make(map[string]*folderView),
+		store: store, dryRun: dryRun, folders: make(map[string]*folderView),
 		hasher: maildir.NewHasher(), buf: make([]byte, 64<<10),
 	}
 }
@@ -54,8 +55,10 @@ func (v *view) folder(ctx context.Context, remote string) (*folderView, error) {
 			f.add(maildir.Name{Folder: remote, Sub: sub, File: file.Name})
 		}
 	}
-	if err := local.CleanStrays(); err != nil {
-		return nil, fault.New(maildir.KindOf(err), "clean", local.Path, err)
+	if !v.dryRun {
+		if err := local.CleanStrays(); err != nil {
+			return nil, fault.New(maildir.KindOf(err), "clean", local.Path, err)
+		}
 	}
 	v.folders[remote] = f
 	return f, nil

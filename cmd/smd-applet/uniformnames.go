@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+	"mvdan.cc/sh/v3/syntax"
+
+	"smd-applet/sync"
+	"smd-applet/sync/config"
+	"smd-applet/sync/durable"
+	"smd-applet/sync/remote"
+	"smd-applet/sync/uniform"
+)
+
+// renameScript is what smd-uniform-names writes into the home.
+const renameScript = "smd-rename.sh"
+
+func newUniformNames() *cobra.Command {
+	var verbose, apply, across bool
+	cmd := &cobra.Command{
+		Use:   "uniform-names [endpoint]",
+		Short: "give local messages the names they have at the server, before the first sync",
+		Long: `give local messages the names they have at the server, before the first sync
+
+Two copies of a mailbox that another program kept have the same messages under
+different names, and would be doubled. This compares contents and writes
+~/smd-rename.sh, to be looked at and run with sh; with --apply it renames at once.
+Nothing is ever renamed onto another message.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			endpoint := "default"
+			if len(args) > 0 {
+				endpoint = args[0]
+			}
+			paths, err := config.DefaultPaths()
+			if err != nil {
+				return err
+			}
+			self, err := programPath()
+			if err != nil {
+				return err
+			}
+			log := newLogger(os.Stderr, verbose)
+			pool := &remote.Pool{Log: log}
+			defer pool.Close()
+			s := &sync.Sessions{Paths: paths, Program: self, Log: log, Pool: pool}
+			plan, err := s.UniformNames(cmd.Context(), endpoint, across, apply)
+			if apply {
+				fmt.Fprintf(cmd.OutOrStdout(), "%d messages were renamed\n", len(plan))
+				return err
+			}
+			if err != nil {
+				return err
+			}
+			script := filepath.Join(paths.Home, renameScript)
+			if err := durable.WriteFile(script, 0o600, func(w io.Writer) error { return writeRenames(w, plan) }); err != nil {
+				return fmt.Errorf("write the script: %w", err)
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%d messages are to be renamed: look at ~/%s, then run it with sh\n", len(plan), renameScript)
+			return nil
+		},
+	}
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "say more on standard error")
+	cmd.Flags().BoolVar(&apply, "apply", false, "rename at once")
+	cmd.Flags().BoolVar(&across, "across", false, "also move a message to the folder it has at the server")
+	return cmd
+}
+
+// writeRenames writes the plan as a script that replaces nothing either.
+func writeRenames(w io.Writer, plan []uniform.Rename) error {
+	if _, err := fmt.Fprint(w, "#!/bin/sh\ncd || exit\n"); err != nil {
+		return err
+	}
+	for _, r := range plan {
+		from, err := syntax.Quote(r.From.String(), syntax.LangPOSIX)
+		if err != nil {
+			return err
+		}
+		to, err := syntax.Quote(r.To.String(), syntax.LangPOSIX)
+		if err != nil {
+			return err
+		}
+		if _, err := fmt.Fprintf(w, "mv -n -- %s %s\n", from, to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
