@@ -8,6 +8,7 @@ import (
 
 	"smd-applet/sync/config"
 	"smd-applet/sync/delta"
+	"smd-applet/sync/exclude"
 	"smd-applet/sync/fault"
 	"smd-applet/sync/lock"
 	"smd-applet/sync/maildir"
@@ -77,7 +78,8 @@ func (s *Sessions) remoteMessages(ctx context.Context, e *config.Endpoint) ([]un
 	return all, err
 }
 
-// localMessages reads every message of the local mailboxes, under local names.
+// localMessages reads every message of the local mailboxes that is not excluded,
+// under local names.
 func (s *Sessions) localMessages(ctx context.Context, e *config.Endpoint) (*maildir.Store, []uniform.Message, error) {
 	boxes := make([]maildir.Box, len(e.Mailboxes))
 	for i, m := range e.Mailboxes {
@@ -87,9 +89,13 @@ func (s *Sessions) localMessages(ctx context.Context, e *config.Endpoint) (*mail
 	if err != nil {
 		return nil, nil, err
 	}
+	excluded, err := exclude.New(e.ExcludeLocal, e.LocalMailboxes()...)
+	if err != nil {
+		return nil, nil, errors.Join(err, store.Close())
+	}
 	var all []uniform.Message
 	h, buf := maildir.NewHasher(), make([]byte, 64<<10)
-	_, err = store.Scan(ctx, maildir.ScanOptions{}, func(l maildir.Listing) error {
+	_, err = store.Scan(ctx, maildir.ScanOptions{Excluded: excluded.Match}, func(l maildir.Listing) error {
 		for _, f := range l.Files {
 			place := maildir.Place{Folder: l.Local, Sub: l.Sub, File: f.Name}
 			sum, err := place.Sum(h, buf)

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 
 	"github.com/spf13/cobra"
-	"mvdan.cc/sh/v3/syntax"
 
 	"smd-applet/sync"
 	"smd-applet/sync/config"
@@ -76,15 +75,8 @@ func writeRenames(w io.Writer, plan []uniform.Rename) error {
 		return err
 	}
 	for _, r := range plan {
-		from, err := syntax.Quote(r.From.String(), syntax.LangPOSIX)
-		if err != nil {
-			return err
-		}
-		to, err := syntax.Quote(r.To.String(), syntax.LangPOSIX)
-		if err != nil {
-			return err
-		}
-		if _, err := fmt.Fprintf(w, "mv -n -- %s %s\n", from, to); err != nil {
+		line := remote.Quote([]string{"mv", "-n", "--", r.From.String(), r.To.String()})
+		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err
 		}
 	}
