@@ -329,7 +329,7 @@ func (r *session) remoteArgs() []string {
 	var args []string
 	if r.direction == Pull {
 		for _, g := range r.endpoint.ExcludeRemote {
-			args = append(args, "--exclude", g)
+			args = append(args, "--exclude", exclude.Plain(g, r.endpoint.RemoteMailboxes()...))
 		}
 	}
 	if r.Verbose {

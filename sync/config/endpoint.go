@@ -20,7 +20,8 @@ type Endpoint struct {
 	ClientName string // identifies this pair of client and server
 	Mailboxes  []Mailbox
 
-	// Globs of folders to leave out at each end, with fnmatch(3) semantics.
+	// Globs of folders to leave out at each end, with fnmatch(3) semantics, and
+	// "%20" for a blank.
 	ExcludeLocal, ExcludeRemote []string
 
 	// Command lines that translate folder names, local to remote and back;
@@ -194,14 +195,23 @@ func isTrue(v string) bool {
 }
 
 // globs splits a list of exclude globs: blanks between them, "%20" for a blank
-// within, and a pair of quotes that survived the shell is taken off.
+// within. A pair of quotes that survived the shell is taken off, and a blank
+// between them is one within.
 func globs(list string) []string {
+	words := strings.Fields(list)
 	var out []string
-	for _, g := range strings.Fields(list) {
-		if len(g) > 1 && (g[0] == '\'' || g[0] == '"') && g[len(g)-1] == g[0] {
-			g = g[1 : len(g)-1]
+	for i := 0; i < len(words); i++ {
+		g := words[i]
+		if quote := g[0]; quote == '\'' || quote == '"' {
+			for end := i; end < len(words); end++ {
+				if w := words[end]; w[len(w)-1] == quote && (end > i || len(w) > 1) {
+					g = strings.Join(words[i:end+1], "%20")
+					g, i = g[1:len(g)-1], end
+					break
+				}
+			}
 		}
-		out = append(out, strings.ReplaceAll(g, "%20", " "))
+		out = append(out, g)
 	}
 	return out
 }

@@ -88,7 +88,7 @@ func TestLoad(t *testing.T) {
 		})},
 		"a mailbox written carelessly": {minimal + "MAILBOX=./Mail//\n", with(func(*config.Endpoint) {})},
 		"excludes at both ends": {minimal + "EXCLUDE=\"$MAILBOX/.notmuch ${MAILBOX}/Old%20Spam*\"\n", with(func(e *config.Endpoint) {
-			e.ExcludeLocal = []string{"Mail/.notmuch", "Mail/Old Spam*"}
+			e.ExcludeLocal = []string{"Mail/.notmuch", "Mail/Old%20Spam*"}
 			e.ExcludeRemote = e.ExcludeLocal
 		})},
 		"excludes at one end": {minimal + "EXCLUDE_LOCAL=Mail/*a\nEXCLUDE_REMOTE='Mail/b Mail/?c'\n", with(func(e *config.Endpoint) {
@@ -97,8 +97,16 @@ func TestLoad(t *testing.T) {
 		"excludes of all three": {minimal + "EXCLUDE=Mail/x\nEXCLUDE_LOCAL=Mail/l\nEXCLUDE_REMOTE=Mail/r\n", with(func(e *config.Endpoint) {
 			e.ExcludeLocal, e.ExcludeRemote = []string{"Mail/x", "Mail/l"}, []string{"Mail/x", "Mail/r"}
 		})},
-		"excludes quoted twice": {minimal + `EXCLUDE="'Mail/.Spam' \"Mail/.Junk\" ' 'a"` + "\n", with(func(e *config.Endpoint) {
-			e.ExcludeLocal = []string{"Mail/.Spam", "Mail/.Junk", "'", "'a"}
+		"excludes quoted twice": {minimal + `EXCLUDE="'Mail/.Spam' \"Mail/.Junk\" Mail/Bob's 'a"` + "\n", with(func(e *config.Endpoint) {
+			e.ExcludeLocal = []string{"Mail/.Spam", "Mail/.Junk", "Mail/Bob's", "'a"}
+			e.ExcludeRemote = e.ExcludeLocal
+		})},
+		"excludes with a blank between quotes": {minimal + `EXCLUDE="'Mail/Old  Spam' Mail/a 'Mail/Bob's own'"` + "\n", with(func(e *config.Endpoint) {
+			e.ExcludeLocal = []string{"Mail/Old%20Spam", "Mail/a", "Mail/Bob's%20own"}
+			e.ExcludeRemote = e.ExcludeLocal
+		})},
+		"excludes with brackets, backslashes and modified UTF-7": {minimal + `EXCLUDE="Mail/.\[Gmail\].Spam Mail/.Entw&APw-rfe"` + "\n", with(func(e *config.Endpoint) {
+			e.ExcludeLocal = []string{`Mail/.\[Gmail\].Spam`, "Mail/.Entw&APw-rfe"}
 			e.ExcludeRemote = e.ExcludeLocal
 		})},
 		"both ends on this machine": {minimal + "SERVERNAME=localhost\nSMDCLIENTOPTS='-l -v'\nSMDSERVEROPTS=-n\n", with(func(e *config.Endpoint) {

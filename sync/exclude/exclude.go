@@ -16,18 +16,14 @@ import (
 // semantics of fnmatch(3) without flags: * and ? match / and a leading dot too.
 type Matcher struct{ globs []*regexp.Regexp }
 
-// New compiles globs. What people write and mean is accepted: a glob that ends
-// in / or /* stands for the folder and all below it; but for one of the mailbox
-// roots, /* is all that lies below.
+// New compiles globs as a configuration or a command line has them, with "%20"
+// for a blank. What people write and mean is accepted, see [Plain].
 func New(globs []string, roots ...string) (*Matcher, error) {
 	m := &Matcher{}
 	for _, g := range globs {
-		bare := strings.TrimRight(strings.TrimSuffix(strings.TrimRight(g, "/"), "/*"), "/")
+		bare := strings.ReplaceAll(Plain(g, roots...), "%20", " ")
 		if bare == "" || strings.Contains(bare, "*") && strings.Trim(bare, "*?/") == "" {
 			return nil, bad(g, fmt.Errorf("it would leave out everything"))
-		}
-		if slices.Contains(roots, bare) && strings.HasSuffix(g, "*") {
-			bare = g
 		}
 		expr, err := pattern.Regexp(bare, pattern.EntireString)
 		if err != nil {
@@ -40,6 +36,18 @@ func New(globs []string, roots ...string) (*Matcher, error) {
 		m.globs = append(m.globs, re)
 	}
 	return m, nil
+}
+
+// Plain returns a glob that means for fnmatch(3) alone, as syncmaildir's own
+// server uses it, what the person who wrote g meant: one that ends in / or /*
+// stands for the folder and all below it; but for one of the mailbox roots, /* is
+// all that lies below.
+func Plain(g string, roots ...string) string {
+	bare := strings.TrimRight(strings.TrimSuffix(strings.TrimRight(g, "/"), "/*"), "/")
+	if strings.HasSuffix(g, "*") && slices.Contains(roots, strings.ReplaceAll(bare, "%20", " ")) {
+		return g
+	}
+	return bare
 }
 
 func bad(glob string, err error) error {

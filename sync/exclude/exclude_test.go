@@ -74,6 +74,11 @@ func TestMatch(t *testing.T) {
 			in:    []string{"Mail/{a,b}", "Mail/+(c)", "Mail/d|e", "Mail/^f$", "Mail/g+"},
 			out:   []string{"Mail/a", "Mail/c", "Mail/d", "Mail/f", "Mail/gg"},
 		},
+		"%20 is a blank, and & nothing special": {
+			globs: []string{"Mail/Old%20Spam*", "Mail/.Entw&APw-rfe"},
+			in:    []string{"Mail/Old Spam", "Mail/Old Spam 2", "Mail/.Entw&APw-rfe"},
+			out:   []string{"Mail/Old%20Spam", "Mail/.Entw"},
+		},
 		"any one of several": {
 			globs: []string{"Mail/.Spam", "Mail/.notmuch*"},
 			in:    []string{"Mail/.Spam", "Mail/.notmuch", "Mail/.notmuch/xapian"},
@@ -131,6 +136,26 @@ func TestNewRefuses(t *testing.T) {
 				t.Errorf("about %q, way out %q: want the glob, and EXCLUDE", f.Path, f.WayOut())
 			}
 		})
+	}
+}
+
+// TestPlain: what a server gets that knows fnmatch(3) and nothing of what people
+// mean. The third to fifth are those of the write-up that did nothing with SMD.
+func TestPlain(t *testing.T) {
+	t.Parallel()
+	for glob, want := range map[string]string{
+		"Maildir/Koumbit":          "Maildir/Koumbit",
+		"Maildir/Koumbit/":         "Maildir/Koumbit",
+		"Maildir/.notmuch/hooks/":  "Maildir/.notmuch/hooks",
+		"Maildir/.notmuch/hooks/*": "Maildir/.notmuch/hooks",
+		"Maildir/.notmuch/*":       "Maildir/.notmuch",
+		"Maildir/*":                "Maildir/*",
+		"My%20Mail/*":              "My%20Mail/*",
+		"My%20Mail/a%20b/":         "My%20Mail/a%20b",
+	} {
+		if got := exclude.Plain(glob, "Maildir", "My Mail"); got != want {
+			t.Errorf("%q becomes %q, want %q", glob, got, want)
+		}
 	}
 }
 
