@@ -23,7 +23,7 @@ export GOFLAGS += -buildvcs=false
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 ENTRY   := $(wildcard packaging/smd-applet.desktop)
 LINKS   := smd-pull smd-push smd-loop smd-server smd-client smd-translate smd-restricted-shell smd-strip-header \
-           smd-uniform-names
+           smd-uniform-names mddiff
 
 .PHONY: demo test build install fuzz bench cover clean
 

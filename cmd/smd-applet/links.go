@@ -14,7 +14,7 @@ import (
 // syncmaildir's programs.
 var linked = []string{
 	"smd-pull", "smd-push", "smd-loop", "smd-server", "smd-client", "smd-translate", "smd-restricted-shell", "smd-strip-header",
-	"smd-uniform-names",
+	"smd-uniform-names", "mddiff",
 }
 
 func newLinks() *cobra.Command {

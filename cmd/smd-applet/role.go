@@ -47,13 +47,11 @@ func openRole(ctx context.Context, program, clientName string, mailboxes []strin
 	if err := paths.Make(); err != nil {
 		return nil, err
 	}
-	boxes := make([]maildir.Box, len(mailboxes))
 	names := make([]string, len(mailboxes))
 	for i, m := range mailboxes {
 		if names[i], err = config.CleanMailbox(m); err != nil {
 			return nil, fault.New(fault.Config, program, m, err)
 		}
-		boxes[i] = maildir.Box{Local: names[i], Remote: names[i]}
 	}
 	r := &role{program: program, conn: smd1.NewConn(stdio{})}
 	r.files.DB = filepath.Join(paths.SMD(), config.DBFile(clientName, names))
@@ -75,7 +73,7 @@ func openRole(ctx context.Context, program, clientName string, mailboxes []strin
 	if r.ledger, err = guard.LoadLedger(r.files.DB + ".held.json"); err != nil {
 		return nil, errors.Join(fault.New(fault.Internal, "read", r.files.DB, err), r.close())
 	}
-	if r.store, err = maildir.Open(paths.Home, boxes, translate.Identity(), create); err != nil {
+	if r.store, err = maildir.Open(paths.Home, sameBoxes(names), translate.Identity(), create); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
 	return r, nil

@@ -46,7 +46,8 @@ func run(ctx context.Context, args []string) int {
 
 // arguments turns the name the program is called by into a subcommand.
 func arguments(root *cobra.Command, args []string) []string {
-	if sub, ok := strings.CutPrefix(filepath.Base(args[0]), "smd-"); ok && sub != "applet" {
+	name := filepath.Base(args[0])
+	if sub, ok := strings.CutPrefix(name, "smd-"); (ok && sub != "applet") || name == "mddiff" {
 		if cmd, _, err := root.Find([]string{sub}); err == nil && cmd != root {
 			return append([]string{sub}, args[1:]...)
 		}
@@ -66,7 +67,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(
 		newApplet(), newAutostart(), newDemo(), newPull(), newPush(), newLoop(), newServer(), newClient(),
-		newConfirm(), newRestore(), newLinks(), newRestrictedShell(), newStripHeader(), newTranslate(), newTrust(), newUniformNames(), newVersion(),
+		newConfirm(), newRestore(), newLinks(), newMddiff(), newRestrictedShell(), newStripHeader(), newTranslate(), newTrust(), newUniformNames(), newVersion(),
 	)
 	return root
 }

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -49,18 +47,9 @@ func stripHeader(ctx context.Context, paths config.Paths, header string, mailbox
 	if err := stripheader.CheckName(header); err != nil {
 		return err
 	}
-	var names []string
-	var boxes []maildir.Box
-	for _, m := range mailboxes {
-		if rel, err := filepath.Rel(paths.Home, m); filepath.IsAbs(m) && err == nil && !strings.HasPrefix(rel, "..") {
-			m = rel
-		}
-		name, err := config.CleanMailbox(m)
-		if err != nil {
-			return err
-		}
-		names = append(names, name)
-		boxes = append(boxes, maildir.Box{Local: name, Remote: name})
+	names, err := mailboxesBelow(paths.Home, mailboxes)
+	if err != nil {
+		return err
 	}
 	slices.Sort(names)
 	held, err := lock.Acquire(ctx, paths.Home, mailboxWait, names...)
@@ -68,7 +57,7 @@ func stripHeader(ctx context.Context, paths config.Paths, header string, mailbox
 		return err
 	}
 	defer func() { err = errors.Join(err, held.Close()) }()
-	store, err := maildir.Open(paths.Home, boxes, translate.Identity(), false)
+	store, err := maildir.Open(paths.Home, sameBoxes(names), translate.Identity(), false)
 	if err != nil {
 		return err
 	}

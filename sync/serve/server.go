@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"time"
 
 	"smd-applet/sync/delta"
 	"smd-applet/sync/fault"
@@ -89,7 +88,8 @@ type server struct {
 	opt       Options
 	result    *Result
 	patchSent bool
-	done      int
+	sent      int // actions
+	done      int // requests
 }
 
 func (s *server) step(p Phase) {
@@ -104,7 +104,7 @@ func (s *server) run(ctx context.Context) error {
 		return err
 	}
 	s.step(Detection)
-	if err := s.detect(ctx); err != nil {
+	if err := detect(ctx, s.opt, s.result, s.send); err != nil {
 		// The client learns why; that it may be gone already changes nothing.
 		_ = s.conn.SendAction(delta.Action{Kind: delta.Fail, Text: err.Error()})
 		_ = s.conn.SendEnd()
@@ -144,6 +144,26 @@ func (s *server) run(ctx context.Context) error {
 	}
 }
 
+// flushEvery is how many actions may wait in the buffer: the other end sees
+// life while a first scan reads a large mailbox.
+const flushEvery = 256
+
+// send sends an action.
+func (s *server) send(a delta.Action) error {
+	if s.opt.Sent != nil {
+		s.opt.Sent(a)
+	}
+	if err := s.conn.SendAction(a); err != nil {
+		return vanished(err)
+	}
+	if s.sent++; s.sent%flushEvery == 0 {
+		if err := s.conn.Flush(); err != nil {
+			return vanished(err)
+		}
+	}
+	return nil
+}
+
 func vanished(err error) error {
 	return &fault.Error{Kind: fault.Network, Op: "serve", Context: "transmit", Err: fmt.Errorf("the client vanished: %w", err)}
 }
@@ -153,54 +173,6 @@ func (s *server) discard() error {
 		return nil
 	}
 	return s.opt.Files.Discard()
-}
-
-// detect scans, sends the changes as they are found, and writes the new state.
-func (s *server) detect(ctx context.Context) error {
-	old, err := index.Load(s.opt.Files.DB)
-	if err != nil {
-		return fault.New(fault.Internal, "read the agreed state", s.opt.Files.DB, err)
-	}
-	since, err := s.opt.Files.ScanTime()
-	if err != nil {
-		return fault.New(fault.Internal, "read the time of the last scan", s.opt.Files.DB, err)
-	}
-	started := time.Now()
-	found, err := scan(ctx, s.opt.Store, old, since, s.opt.Excluded)
-	if err != nil {
-		return err
-	}
-	s.result.Skipped = found.report.Skipped
-	if err := plausible(old, found); err != nil {
-		return err
-	}
-	c := &changes{server: s, scanned: found, ledger: s.opt.Ledger, changed: make([]bool, old.Len())}
-	if err := c.find(ctx); err != nil {
-		return err
-	}
-	if s.opt.DryRun {
-		return nil
-	}
-	if err := s.opt.Ledger.Save(); err != nil {
-		return fault.New(maildir.KindOf(err), "write the list of held deletions", "", err)
-	}
-	if err := s.opt.Files.WriteNew(c.newState); err != nil {
-		return fault.New(maildir.KindOf(err), "write the new state", s.opt.Files.New(), err)
-	}
-	if err := s.opt.Files.WriteScanTime(started); err != nil {
-		return fault.New(maildir.KindOf(err), "write the time of the scan", s.opt.Files.DB, err)
-	}
-	return nil
-}
-
-// plausible refuses to take an empty mount point for a mailbox whose every
-// message was deleted.
-func plausible(old *index.Index, found *scanned) error {
-	if old.Len() == 0 || len(found.report.Folders) > 0 {
-		return nil
-	}
-	return fault.New(fault.MailboxMissing, "scan", found.store.Home(),
-		fmt.Errorf("there is no folder in the mailbox, where %d messages were: is it mounted?", old.Len()))
 }
 
 // answer sends what a client asks for, or ABORT where there is no such message.

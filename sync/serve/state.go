@@ -11,46 +11,26 @@ import (
 	"smd-applet/sync/maildir"
 )
 
-// changes goes from what a scan found to the actions sent and the new state.
+// changes goes from what a scan found to the actions and the new state.
 type changes struct {
 	*scanned
-	server   *server
-	ledger   *guard.Ledger
+	opt      Options
+	emit     func(delta.Action) error
+	result   *Result
 	changed  []bool        // by entry: re-appended
 	appended []index.Entry // the tail of the new state
 	lost     []bool        // by entry: gone, and no longer in the new state
-	action   int
-}
-
-// flushEvery is how many actions may wait in the buffer: the other end sees
-// life while a first scan reads a large mailbox.
-const flushEvery = 256
-
-func (c *changes) emit(a delta.Action) error {
-	c.server.result.Counts.Add(a)
-	if c.server.opt.Sent != nil {
-		c.server.opt.Sent(a)
-	}
-	if err := c.server.conn.SendAction(a); err != nil {
-		return vanished(err)
-	}
-	if c.action++; c.action%flushEvery == 0 {
-		if err := c.server.conn.Flush(); err != nil {
-			return vanished(err)
-		}
-	}
-	return nil
 }
 
 func (c *changes) find(ctx context.Context) error {
 	c.lost = c.gone()
 	for i := range c.lost {
 		// What a person wants back stays in the agreed state until it is.
-		if _, wanted := c.ledger.Fetch[c.old.At(i).Name]; wanted && c.lost[i] {
+		if _, wanted := c.opt.Ledger.Fetch[c.old.At(i).Name]; wanted && c.lost[i] {
 			c.lost[i], c.kept[i] = false, true
 		}
 	}
-	differ := delta.NewDiffer(c.old, c.lost, delta.Options{NoMove: c.server.opt.NoMove})
+	differ := delta.NewDiffer(c.old, c.lost, delta.Options{NoMove: c.opt.NoMove})
 	c.forgetReappeared()
 	if err := c.sums(ctx, c.fresh, func(h hashed) error { return c.addFresh(differ, h) }); err != nil {
 		return err
@@ -60,9 +40,9 @@ func (c *changes) find(ctx context.Context) error {
 	}
 	for _, name := range c.damaged {
 		e, _ := c.old.Lookup(name)
-		c.ledger.Fetch[name] = e.Sum
+		c.opt.Ledger.Fetch[name] = e.Sum
 	}
-	c.server.result.Damaged = c.damaged
+	c.result.Damaged = c.damaged
 	return c.deletions(differ)
 }
 
@@ -73,14 +53,14 @@ func (c *changes) forgetReappeared() {
 	for _, n := range c.damaged {
 		damaged[n] = true
 	}
-	for name := range c.ledger.Fetch {
+	for name := range c.opt.Ledger.Fetch {
 		if i, ok := c.old.Find(name); !ok || (c.seen[i] && !damaged[name]) {
-			delete(c.ledger.Fetch, name)
+			delete(c.opt.Ledger.Fetch, name)
 		}
 	}
-	for name := range c.ledger.DeleteThere {
+	for name := range c.opt.Ledger.DeleteThere {
 		if i, ok := c.old.Find(name); !ok || c.seen[i] {
-			delete(c.ledger.DeleteThere, name)
+			delete(c.opt.Ledger.DeleteThere, name)
 		}
 	}
 }
@@ -103,13 +83,13 @@ func (c *changes) addFresh(d *delta.Differ, h hashed) error {
 // isHeldHere reports whether the message is one the other end deleted and the
 // guard kept, possibly with other flags by now.
 func (c *changes) isHeldHere(name maildir.Name, sum maildir.Sum) bool {
-	if len(c.ledger.HeldHere) == 0 {
+	if len(c.opt.Ledger.HeldHere) == 0 {
 		return false
 	}
-	if was, ok := c.ledger.HeldHere[name.String()]; ok {
+	if was, ok := c.opt.Ledger.HeldHere[name.String()]; ok {
 		return was == sum
 	}
-	for held, was := range c.ledger.HeldHere {
+	for held, was := range c.opt.Ledger.HeldHere {
 		if was == sum && delta.SameMessage(held, name.String()) {
 			return true
 		}
@@ -152,23 +132,23 @@ func (c *changes) deletions(d *delta.Differ) error {
 		return err
 	}
 	held := make(map[string]bool)
-	if limits := c.server.opt.Limits; limits != nil {
+	if limits := c.opt.Limits; limits != nil {
 		for _, f := range guard.Held(c.perFolder(lost), *limits) {
 			held[f] = true
 		}
 	}
-	clear(c.ledger.HeldThere)
+	clear(c.opt.Ledger.HeldThere)
 	for _, a := range gone {
 		i, _ := c.old.Find(a.Dst)
 		name, _ := maildir.ParseName(a.Dst)
-		_, confirmed := c.ledger.DeleteThere[a.Dst]
+		_, confirmed := c.opt.Ledger.DeleteThere[a.Dst]
 		switch {
-		case c.server.opt.NoDelete:
+		case c.opt.NoDelete:
 			c.lost[i] = false
 		case held[name.Folder] && !confirmed:
 			c.lost[i] = false
-			c.ledger.HeldThere[a.Dst] = a.Was
-			c.server.result.Held[name.Folder]++
+			c.opt.Ledger.HeldThere[a.Dst] = a.Was
+			c.result.Held[name.Folder]++
 		default:
 			if err := c.emit(a); err != nil {
 				return err
