@@ -22,8 +22,6 @@ export GOFLAGS += -buildvcs=false
 
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 ENTRY   := $(wildcard packaging/smd-applet.desktop)
-LINKS   := smd-pull smd-push smd-loop smd-server smd-client smd-translate smd-restricted-shell smd-strip-header \
-           smd-uniform-names mddiff
 
 .PHONY: demo test build install fuzz bench cover clean
 
@@ -49,7 +47,7 @@ install: bin/smd-applet
 		install -D -m 644 assets/png/smd-applet-$$size.png \
 			'$(DESTDIR)$(PREFIX)/share/icons/hicolor/'$${size}x$$size/apps/smd-applet.png || exit; \
 	done
-	for name in $(LINKS); do ln -sf smd-applet '$(DESTDIR)$(PREFIX)/bin/'$$name || exit; done
+	for name in $$(bin/smd-applet links); do ln -sf smd-applet '$(DESTDIR)$(PREFIX)/bin/'$$name || exit; done
 
 bin/smd-applet:
 	$(MAKE) build

@@ -22,7 +22,7 @@ func newDecision(name, short string, decide func(*sync.Sessions, string) error) 
 		Use:   name + " endpoint",
 		Short: short,
 		Long:  short + "; the next pull and push do it",
-		Args:  cobra.ExactArgs(1),
+		Args:  cobra.ExactArgs(1), ValidArgsFunction: completeEndpoint,
 		RunE: func(_ *cobra.Command, args []string) error {
 			paths, err := config.DefaultPaths()
 			if err != nil {

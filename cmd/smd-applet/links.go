@@ -6,12 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
 
 // linked are the names the program goes by beside its own: those of
-// syncmaildir's programs.
+// syncmaildir's programs. This is the list that Makefile, packages, completions
+// and tests go by.
 var linked = []string{
 	"smd-pull", "smd-push", "smd-loop", "smd-server", "smd-client", "smd-translate", "smd-restricted-shell", "smd-strip-header",
 	"smd-uniform-names", "mddiff",
@@ -19,10 +21,14 @@ var linked = []string{
 
 func newLinks() *cobra.Command {
 	return &cobra.Command{
-		Use:   "links directory",
-		Short: "make smd-pull, smd-push and the others, as links to this program",
-		Args:  cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		Use:   "links [directory]",
+		Short: "make smd-pull, smd-push and the others, as links to this program; without a directory list them",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				_, err := fmt.Fprintln(cmd.OutOrStdout(), strings.Join(linked, "\n"))
+				return err
+			}
 			self, err := os.Executable()
 			if err != nil {
 				return fmt.Errorf("find this program: %w", err)

@@ -33,7 +33,7 @@ func newRun(d sync.Direction, short string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   string(d) + " [endpoint]",
 		Short: short,
-		Args:  cobra.MaximumNArgs(1),
+		Args:  cobra.MaximumNArgs(1), ValidArgsFunction: completeEndpoint,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			endpoint := "default"
 			if len(args) > 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -44,12 +45,17 @@ func run(ctx context.Context, args []string) int {
 	return exitUsage
 }
 
-// arguments turns the name the program is called by into a subcommand.
+// arguments turns the name the program is called by into a subcommand, also
+// where a shell asks what may complete that.
 func arguments(root *cobra.Command, args []string) []string {
 	name := filepath.Base(args[0])
 	if sub, ok := strings.CutPrefix(name, "smd-"); (ok && sub != "applet") || name == "mddiff" {
 		if cmd, _, err := root.Find([]string{sub}); err == nil && cmd != root {
-			return append([]string{sub}, args[1:]...)
+			rest := args[1:]
+			if len(rest) > 0 && slices.Contains([]string{cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd}, rest[0]) {
+				return slices.Insert(slices.Clone(rest), 1, sub)
+			}
+			return append([]string{sub}, rest...)
 		}
 	}
 	if len(args) == 1 {
@@ -66,7 +72,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		newApplet(), newAutostart(), newDemo(), newPull(), newPush(), newLoop(), newServer(), newClient(),
+		newApplet(), newAutostart(), newDemo(), newPull(), newPush(), newLoop(), newServer(), newClient(), newCompletion(),
 		newConfirm(), newRestore(), newLinks(), newMddiff(), newRestrictedShell(), newStripHeader(), newTranslate(), newTrust(), newUniformNames(), newVersion(),
 	)
 	return root

@@ -23,7 +23,7 @@ func newTranslate() *cobra.Command {
 A path ends in /cur, /new or /tmp. Modes: oimap-dovecot (or default), nodots, nodots2,
 move, cat; inbox, alone or as in inbox+nodots, where the local side has INBOX for
 what is the root at the server.`,
-		Args: cobra.ExactArgs(1),
+		Args: cobra.ExactArgs(1), ValidArgsFunction: completeEndpoint,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return translateLines(cmd.Context(), args[0], mode, direction, cmd.InOrStdin(), cmd.OutOrStdout())
 		},

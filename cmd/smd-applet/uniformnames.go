@@ -29,7 +29,7 @@ Two copies of a mailbox that another program kept have the same messages under
 different names, and would be doubled. This compares contents and writes
 ~/smd-rename.sh, to be looked at and run with sh; with --apply it renames at once.
 Nothing is ever renamed onto another message.`,
-		Args: cobra.MaximumNArgs(1),
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeEndpoint,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			endpoint := "default"
 			if len(args) > 0 {

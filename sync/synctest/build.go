@@ -15,13 +15,6 @@ import (
 	"syscall"
 )
 
-// programs are the names under which the binary replaces the programs of
-// syncmaildir (design, "One program").
-var programs = []string{
-	"smd-pull", "smd-push", "smd-loop", "smd-server", "smd-client", "smd-check-conf", "smd-translate",
-	"smd-uniform-names", "smd-restricted-shell", "smd-strip-header", "mddiff",
-}
-
 // startEnviron is the environment before any test changed HOME: the go command
 // finds its caches by it.
 var startEnviron = os.Environ()
@@ -58,10 +51,8 @@ func buildOnce() (string, error) {
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, strings.TrimSpace(string(out)))
 	}
-	for _, name := range programs {
-		if err := os.Symlink("smd-applet", filepath.Join(dir, name)); err != nil {
-			return "", err
-		}
+	if out, err := exec.Command(filepath.Join(dir, "smd-applet"), "links", dir).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("link the names of the program: %w\n%s", err, out)
 	}
 	return dir, nil
 }
