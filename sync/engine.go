@@ -24,6 +24,7 @@ const configQuiet = 300 * time.Millisecond
 type Engine struct {
 	opts    Options
 	reload  chan struct{} // one slot
+	checks  chan struct{}
 	workers stdsync.WaitGroup
 
 	mu        stdsync.Mutex // guards all below, and every endpoint's state
@@ -43,6 +44,7 @@ func NewEngine(opts Options) *Engine {
 	return &Engine{
 		opts:    opts.withDefaults(),
 		reload:  make(chan struct{}, 1),
+		checks:  make(chan struct{}),
 		subs:    make(map[*Subscription]struct{}),
 		online:  true,
 		paused:  make(map[string]bool),
@@ -85,6 +87,8 @@ func (e *Engine) Run(ctx context.Context) error {
 				continue
 			}
 			settle.Reset(configQuiet)
+			continue
+		case <-e.checks:
 			continue
 		case <-settle.C:
 		case <-e.reload:

@@ -74,6 +74,7 @@ func (b *background) show(ctx context.Context, guide func(context.Context) error
 	group, ctx := errgroup.WithContext(ctx)
 	desk := &desk{background: b, open: tray.OpenFile, start: group.Go}
 	group.Go(func() error { return b.engine.Run(ctx) })
+	group.Go(func() error { b.tellSystemd(ctx); return nil })
 	group.Go(func() error {
 		return notify.Run(ctx, changes.Events(), notify.Options{
 			Icon: assets.Application, Logger: b.log,

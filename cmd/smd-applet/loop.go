@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	stdsync "sync"
 
 	"github.com/spf13/cobra"
 
@@ -48,5 +49,8 @@ func loop(ctx context.Context, paths config.Paths, verbose bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
+	var told stdsync.WaitGroup
+	told.Go(func() { b.tellSystemd(ctx) })
+	defer told.Wait()
 	return b.engine.Run(ctx)
 }
