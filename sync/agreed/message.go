@@ -3,6 +3,7 @@ package agreed
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strings"
 
 	"smd-applet/sync/maildir"
@@ -48,6 +49,16 @@ type Digest [sha256.Size]byte
 
 // String returns the digest in lower-case hex.
 func (d Digest) String() string { return hex.EncodeToString(d[:]) }
+
+// UnmarshalBinary takes a digest off the wire or out of a store; another length
+// than a SHA-256 has is an error.
+func (d *Digest) UnmarshalBinary(b []byte) error {
+	if len(b) != len(d) {
+		return fmt.Errorf("a digest has %d bytes, not %d", len(d), len(b))
+	}
+	copy(d[:], b)
+	return nil
+}
 
 // Sum identifies a message by content: the digests of its header (all bytes up to
 // and including the first empty line) and of its body.

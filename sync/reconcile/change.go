@@ -18,9 +18,9 @@ const (
 type Change struct {
 	Kind Kind        `cbor:"1,keyasint"`
 	Key  agreed.Key  `cbor:"2,keyasint"`           // as agreed; of the message itself where it is New
-	To   agreed.Key  `cbor:"3,keyasint,omitempty"` // where it is now, when Moved
-	Mark agreed.Mark `cbor:"4,keyasint,omitempty"` // as it is now, not when Gone
-	Sum  agreed.Sum  `cbor:"5,keyasint,omitempty"` // as it is now; [agreed.Unread] of a New one that nobody had to read yet
+	To   agreed.Key  `cbor:"3,keyasint,omitzero"`  // where it is now, when Moved
+	Mark agreed.Mark `cbor:"4,keyasint,omitzero"`  // as it is now, not when Gone
+	Sum  agreed.Sum  `cbor:"5,keyasint,omitzero"`  // as it is now; [agreed.Unread] of a New one that nobody had to read yet
 	Size int64       `cbor:"6,keyasint,omitempty"` // bytes, as it is now
 }
 

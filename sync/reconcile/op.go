@@ -20,10 +20,10 @@ const (
 type Op struct {
 	Kind OpKind      `cbor:"1,keyasint"`
 	Key  agreed.Key  `cbor:"2,keyasint"`           // the message as this end has it; of a folder op only the folder
-	From agreed.Mark `cbor:"3,keyasint,omitempty"` // its mark at this end; not for Put
-	Was  agreed.Sum  `cbor:"4,keyasint,omitempty"` // its content at this end; not for Put
-	To   agreed.Key  `cbor:"5,keyasint,omitempty"` // where it is to be: Put, Replace, Rename
-	Mark agreed.Mark `cbor:"6,keyasint,omitempty"` // the mark it is to have: Put, Replace, Rename
-	Sum  agreed.Sum  `cbor:"7,keyasint,omitempty"` // the content it is to have: Put, Replace; unread where the sender did not read it
+	From agreed.Mark `cbor:"3,keyasint,omitzero"`  // its mark at this end; not for Put
+	Was  agreed.Sum  `cbor:"4,keyasint,omitzero"`  // its content at this end; not for Put
+	To   agreed.Key  `cbor:"5,keyasint,omitzero"`  // where it is to be: Put, Replace, Rename
+	Mark agreed.Mark `cbor:"6,keyasint,omitzero"`  // the mark it is to have: Put, Replace, Rename
+	Sum  agreed.Sum  `cbor:"7,keyasint,omitzero"`  // the content it is to have: Put, Replace; unread where the sender did not read it
 	Size int64       `cbor:"8,keyasint,omitempty"` // bytes: Put, Replace
 }
