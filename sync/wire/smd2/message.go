@@ -136,11 +136,11 @@ type Bodies struct {
 // in the order of their bytes.
 type Part struct {
 	ID   uint64 `cbor:"1,keyasint"`
-	Data []byte `cbor:"2,keyasint,omitempty"`
+	Data Data   `cbor:"2,keyasint,omitempty"`
 	// Last closes the message; Sum is then what the sender read, for the reader
 	// to compare.
 	Last bool       `cbor:"3,keyasint,omitempty"`
-	Sum  agreed.Sum `cbor:"4,keyasint,omitempty"`
+	Sum  agreed.Sum `cbor:"4,keyasint,omitzero"`
 	// Missing says, with Last, that the message is not there as it was told of.
 	Missing bool `cbor:"5,keyasint,omitempty"`
 }
@@ -168,7 +168,7 @@ type Outcomes struct {
 type Outcome struct {
 	ID   uint64     `cbor:"1,keyasint"`
 	Left bool       `cbor:"2,keyasint,omitempty"`
-	Sum  agreed.Sum `cbor:"3,keyasint,omitempty"` // of a Put or Replace that was sent unread
+	Sum  agreed.Sum `cbor:"3,keyasint,omitzero"` // of a Put or Replace that was sent unread
 }
 
 // Agree commits to the agent's agreed state what the client has done and
@@ -209,4 +209,5 @@ type Failure struct {
 	Hint    string `cbor:"5,keyasint,omitempty"`
 	Context string `cbor:"6,keyasint,omitempty"`
 	Fatal   bool   `cbor:"7,keyasint,omitempty"`
+	Cause   string `cbor:"8,keyasint,omitempty"`
 }
