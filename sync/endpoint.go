@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"reflect"
 	"time"
+
+	"smd-applet/sync/fault"
 )
 
 // endpoint runs one endpoint: one goroutine, one select over all triggers.
@@ -29,11 +31,12 @@ type endpoint struct {
 	watch    watch
 	blind    bool // the last attempt to watch failed, and was told
 
-	sequence *sequence // what the last trigger led to; nil when idle
-	settleAt time.Time // the sequence goes on then
-	run      *run      // nil between runs
-	shownAt  time.Time // when progress was published last
-	showAt   time.Time // when to publish it again, zero: nothing new
+	waiting  []chan<- error // who asked for a sequence that has not begun; each has a slot
+	sequence *sequence      // what the last trigger led to; nil when idle
+	settleAt time.Time      // the sequence goes on then
+	run      *run           // nil between runs
+	shownAt  time.Time      // when progress was published last
+	showAt   time.Time      // when to publish it again, zero: nothing new
 }
 
 // ask is something to do while no run is going on.
@@ -124,6 +127,7 @@ func (ep *endpoint) loop() {
 		ep.cancelRun()
 		ep.ended(time.Now(), <-ep.run.done)
 	}
+	ep.interrupt()
 	ep.watch.stop()
 	ep.engine.update(ep, func(s *EndpointState) { s.NextRun, s.Retrying = time.Time{}, false })
 }
@@ -142,6 +146,7 @@ func (ep *endpoint) proceed(now time.Time) {
 			return
 		}
 		ep.sequence = newSequence(todo, ep.state.Held)
+		ep.sequence.waiting, ep.waiting = ep.waiting, nil
 	}
 	if now.Before(ep.settleAt) {
 		return
@@ -180,13 +185,45 @@ func (ep *endpoint) plan(now time.Time) {
 
 func (ep *endpoint) pause() {
 	ep.agenda.pause()
+	ep.interrupt()
+	ep.engine.update(ep, func(s *EndpointState) { s.Paused, s.Retrying = true, false })
+}
+
+// interrupt ends what is going on, and what has been asked for and not begun.
+func (ep *endpoint) interrupt() {
+	answer(ep.waiting, ep.stopped())
+	ep.waiting = nil
 	ep.cancelRun()
-	if ep.run == nil && ep.sequence != nil {
-		// Between two runs.
-		ep.sequence = nil
+	if ep.run == nil {
+		ep.drop()
 		ep.engine.update(ep, func(s *EndpointState) { s.Progress = Progress{Phase: PhaseIdle} })
 	}
-	ep.engine.update(ep, func(s *EndpointState) { s.Paused, s.Retrying = true, false })
+}
+
+// drop gives up the sequence, if there is one, between two of its runs.
+func (ep *endpoint) drop() {
+	if ep.sequence != nil {
+		answer(ep.sequence.waiting, ep.stopped())
+		ep.sequence = nil
+	}
+}
+
+// stopped is the failure of what was asked for and is not done any more.
+func (ep *endpoint) stopped() *fault.Error {
+	err := fault.New(fault.Network, "sync", ep.name, errors.New("stopped before its end"))
+	err.Endpoint, err.Hint = ep.name, "it was paused, or the program is ending"
+	return err
+}
+
+// answer tells those who wait what came of it.
+func answer(waiting []chan<- error, err *fault.Error) {
+	for _, w := range waiting {
+		if err == nil {
+			w <- nil
+		} else {
+			w <- err
+		}
+	}
 }
 
 func (ep *endpoint) resume(now time.Time) {

@@ -144,6 +144,53 @@ func (e *Engine) SyncNow(endpoint string) {
 	}
 }
 
+// Sync is [Engine.SyncNow], and returns what came of it when the runs have
+// ended: the failures of all endpoints, joined. It ends early with ctx; the runs
+// go on. Of kind [fault.Config] is the failure when no such endpoint runs.
+func (e *Engine) Sync(ctx context.Context, endpoint string) error {
+	endpoints := e.named(endpoint)
+	if len(endpoints) == 0 {
+		e.SyncNow(endpoint)
+		return e.noSuch("sync", endpoint)
+	}
+	outcomes := make([]chan error, len(endpoints))
+	for i, ep := range endpoints {
+		outcomes[i] = make(chan error, 1)
+		ep.tell(func(time.Time) {
+			ep.waiting = append(ep.waiting, outcomes[i])
+			ep.agenda.ask(both, true)
+		})
+	}
+	errs := make([]error, len(endpoints))
+	for i, ep := range endpoints {
+		select {
+		case errs[i] = <-outcomes[i]:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ep.gone:
+			select {
+			case errs[i] = <-outcomes[i]:
+			default: // the order came too late
+				errs[i] = ep.stopped()
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// noSuch is the failure of a request for an endpoint that does not run; or what
+// is wrong with the configuration, where that is why.
+func (e *Engine) noSuch(op, endpoint string) *fault.Error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if endpoint == "" && e.setup != nil {
+		return e.setup.Err
+	}
+	err := fault.New(fault.Config, op, endpoint, errors.New("no such endpoint is running"))
+	err.Hint = "name one that the loop file lists"
+	return err
+}
+
 // Pause stops an endpoint, or all when it is empty, including those to come. A
 // run going on is cancelled.
 func (e *Engine) Pause(endpoint string) {
@@ -188,8 +235,7 @@ func (e *Engine) Restore(endpoint string) error {
 }
 
 func (e *Engine) settleHeld(op, name string, do func(string) error) error {
-	unknown := fault.New(fault.Config, op, name, errors.New("no such endpoint is running"))
-	unknown.Hint = "name one that the loop file lists"
+	unknown := e.noSuch(op, name)
 	if name == "" {
 		return unknown
 	}

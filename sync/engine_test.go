@@ -1028,3 +1028,82 @@ func TestEngineSlowReaderSeesTheLatestState(t *testing.T) {
 		}
 	})
 }
+
+func TestEngineSyncTellsTheOutcome(t *testing.T) {
+	t.Parallel()
+	perform(t, []config.LoopEntry{minutes(0, 0, "work"), minutes(0, 0, "home")}, func(s *stage) {
+		outcomes := make(chan error, 3)
+		ask := func(endpoint string) {
+			go func() { outcomes <- s.Sync(s.t.Context(), endpoint) }()
+			synctest.Wait()
+		}
+		s.player.plays(lasting(time.Second))
+		ask("work")
+		ask("work") // while the first is under way: it gets runs of its own
+		s.pass(2 * time.Second)
+		if len(outcomes) != 1 || <-outcomes != nil {
+			t.Error("the first was not told of its success alone")
+		}
+		s.pass(2 * time.Second)
+		if err := <-outcomes; err != nil {
+			t.Errorf("the second: %v", err)
+		}
+		s.expect("0s work pull", "1s work push", "2s work pull", "3s work push")
+
+		s.player.plays(func(_ context.Context, endpoint string, _ Direction, _ func(Progress)) (Result, error) {
+			if endpoint == "work" {
+				return Result{}, fault.New(fault.Auth, "log in", "", errors.New("as written"))
+			}
+			return Result{}, nil
+		})
+		ask("")
+		if err := fault.As(<-outcomes); err.Kind != fault.Auth || err.Endpoint != "work" {
+			t.Errorf("one of two failed: %v", err)
+		}
+		ask("nowhere")
+		if err := <-outcomes; !fault.Is(err, fault.Config) {
+			t.Errorf("an endpoint that is none: %v", err)
+		}
+
+		s.player.plays(until)
+		ask("home")
+		s.Pause("home")
+		if err := <-outcomes; err == nil {
+			t.Error("a cancelled sync is a success")
+		}
+		ask("home") // even of a paused one
+		ctx, cancel := context.WithCancel(s.t.Context())
+		go func() { outcomes <- s.Sync(ctx, "home") }()
+		synctest.Wait()
+		cancel()
+		if err := <-outcomes; !errors.Is(err, context.Canceled) {
+			t.Errorf("whose asker went: %v", err)
+		}
+		s.stop()
+		if err := <-outcomes; err == nil {
+			t.Error("a sync that the end cut off is a success")
+		}
+	})
+}
+
+func TestOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := &player{t: t, start: time.Now(), running: make(map[string]bool)}
+		p.plays(func(_ context.Context, _ string, d Direction, _ func(Progress)) (Result, error) {
+			return Result{Summary: Summary{New: 2}, Held: []HeldFolder{{Folder: "Mail", Count: 60, By: d}}}, nil
+		})
+		result, err := Once(t.Context(), p, "work", nil)
+		if err != nil || result.Summary.New != 4 || len(result.Held) != 2 {
+			t.Errorf("both went well: %+v, %v", result, err)
+		}
+		p.fails(Pull, fault.Network)
+		if _, err := Once(t.Context(), p, "work", nil); !fault.Is(err, fault.Network) {
+			t.Errorf("a pull that failed: %v", err)
+		}
+		want := []string{"0s work pull", "0s work push", "0s work pull"}
+		if got := p.took(); !slices.Equal(got, want) {
+			t.Errorf("runs %q, want %q", got, want)
+		}
+	})
+}

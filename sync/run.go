@@ -84,7 +84,7 @@ func (ep *endpoint) ended(now time.Time, o outcome) {
 	ep.log(r, now, o.result, err)
 
 	if r.cancelled || ep.ctx.Err() != nil {
-		ep.sequence = nil
+		ep.drop()
 	} else {
 		ep.sequence.ended(r.direction, o.result, err)
 	}
@@ -124,6 +124,7 @@ func (ep *endpoint) conclude(now time.Time, s *sequence) []Event {
 		ep.agenda.failed(s.failed, now.Add(delay))
 	}
 	problem := ep.health.problem
+	defer answer(s.waiting, s.err) // the state tells it by then
 	ep.engine.update(ep, func(st *EndpointState) {
 		st.LastError = s.err
 		st.Problem = problem

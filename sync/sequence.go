@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"context"
 	"slices"
 
 	"smd-applet/sync/fault"
@@ -20,8 +21,9 @@ func (r request) with(o request) request {
 // sequence is the runs that one trigger leads to, and what came of them.
 type sequence struct {
 	asked   request
-	todo    request // of it, and of what it turned out to need
-	refused bool    // a push met a conflict and is being tried once more
+	todo    request        // of it, and of what it turned out to need
+	waiting []chan<- error // who asked for it
+	refused bool           // a push met a conflict and is being tried once more
 
 	err     *fault.Error // of the first run that failed
 	failed  request      // what failed or was left out
@@ -98,4 +100,20 @@ func added(a, b Summary) Summary {
 		DBBytes:  a.DBBytes + b.DBBytes,
 		Conflict: a.Conflict + b.Conflict,
 	}
+}
+
+// Once makes one pull and one push of an endpoint as the engine does, for a
+// program that runs no engine. The failure is that of the first run that failed.
+func Once(ctx context.Context, r Runner, endpoint string, report func(Progress)) (Result, error) {
+	s := newSequence(both, nil)
+	for !s.todo.none() {
+		d := s.next()
+		result, err := r.Run(ctx, endpoint, d, report)
+		s.ended(d, result, fault.As(err))
+	}
+	result := Result{Summary: s.summary, Held: s.held, Damaged: s.damaged}
+	if s.err != nil { // not a nil *fault.Error
+		return result, s.err
+	}
+	return result, nil
 }

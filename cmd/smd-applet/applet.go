@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"smd-applet/assets"
+	"smd-applet/control"
 	"smd-applet/notify"
 	"smd-applet/sync/config"
 	"smd-applet/sync/fault"
@@ -51,7 +52,7 @@ func applet(ctx context.Context, paths config.Paths, out io.Writer, verbose bool
 	}
 	b, other, err := openBackground(paths, os.Stderr, level)
 	if fault.Is(err, fault.Locked) && other != 0 {
-		return refresh(out, other)
+		return refresh(ctx, paths, out, other)
 	}
 	if err != nil {
 		return err
@@ -73,8 +74,7 @@ func (b *background) show(ctx context.Context, guide func(context.Context) error
 	defer quit()
 	group, ctx := errgroup.WithContext(ctx)
 	desk := &desk{background: b, open: tray.OpenFile, start: group.Go}
-	group.Go(func() error { return b.engine.Run(ctx) })
-	group.Go(func() error { b.tellSystemd(ctx); return nil })
+	group.Go(func() error { return b.run(ctx, control.Options{Quit: quit}) })
 	group.Go(func() error {
 		return notify.Run(ctx, changes.Events(), notify.Options{
 			Icon: assets.Application, Logger: b.log,
@@ -101,8 +101,12 @@ func (b *background) show(ctx context.Context, guide func(context.Context) error
 }
 
 // refresh asks the applet or loop that runs already to sync.
-func refresh(out io.Writer, pid int) error {
-	if err := syscall.Kill(pid, syscall.SIGUSR1); err != nil {
+func refresh(ctx context.Context, paths config.Paths, out io.Writer, pid int) error {
+	if _, err := control.Ask(ctx, paths.Home, control.Request{Do: control.Raise}); err == nil {
+		fmt.Fprintf(out, "smd-applet: process %d runs already; it was asked to sync now\n", pid)
+		return nil
+	}
+	if err := syscall.Kill(pid, syscall.SIGUSR1); err != nil { // it has no socket
 		return fmt.Errorf("ask process %d, which runs already, to sync: %w", pid, err)
 	}
 	fmt.Fprintf(out, "smd-applet: process %d runs already; it was asked to sync now\n", pid)

@@ -9,8 +9,10 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"slices"
+	stdsync "sync"
 	"syscall"
 
+	"smd-applet/control"
 	"smd-applet/sync"
 	"smd-applet/sync/config"
 	"smd-applet/sync/fault"
@@ -68,6 +70,22 @@ func openBackground(paths config.Paths, console io.Writer, level slog.Level) (b 
 			return errors.Join(file.Close(), held.Close())
 		},
 	}, 0, nil
+}
+
+// run runs the engine, and beside it what tells of it and steers it, until ctx ends.
+func (b *background) run(ctx context.Context, o control.Options) error {
+	o.Home, o.Logger = b.paths.Home, b.log
+	ctx, cancel := context.WithCancel(ctx)
+	var beside stdsync.WaitGroup
+	defer beside.Wait()
+	defer cancel()
+	beside.Go(func() { b.tellSystemd(ctx) })
+	beside.Go(func() {
+		if err := control.Serve(ctx, b.engine, o); err != nil {
+			b.log.Warn("the commands and status bars get no answer", "cause", err)
+		}
+	})
+	return b.engine.Run(ctx)
 }
 
 // tidy gives the memory a run needed back to the system: between two runs the

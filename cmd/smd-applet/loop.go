@@ -6,10 +6,10 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	stdsync "sync"
 
 	"github.com/spf13/cobra"
 
+	"smd-applet/control"
 	"smd-applet/sync/config"
 )
 
@@ -49,8 +49,7 @@ func loop(ctx context.Context, paths config.Paths, verbose bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	var told stdsync.WaitGroup
-	told.Go(func() { b.tellSystemd(ctx) })
-	defer told.Wait()
-	return b.engine.Run(ctx)
+	ctx, quit := context.WithCancel(ctx)
+	defer quit()
+	return b.run(ctx, control.Options{Quit: quit})
 }

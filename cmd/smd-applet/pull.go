@@ -104,14 +104,19 @@ func (o *runOptions) run(cmd *cobra.Command, d sync.Direction, endpoint string) 
 	if f != nil {
 		return exitStatus(exitFailure)
 	}
-	for _, h := range result.Held {
-		fmt.Fprintf(os.Stderr, "%s: %d deletions in %s are held back; run one of:\n  smd-applet confirm %s\n  smd-applet restore %s\n",
-			program, h.Count, h.Folder, endpoint, endpoint)
-	}
+	printHeld(os.Stderr, program, endpoint, result.Held)
 	if len(result.Held) > 0 {
 		return exitStatus(exitFailure)
 	}
 	return nil
+}
+
+// printHeld tells which deletions are held back, and the two ways out.
+func printHeld(w io.Writer, program, endpoint string, held []sync.HeldFolder) {
+	for _, h := range held {
+		fmt.Fprintf(w, "%s: %d deletions in %s are held back; run one of:\n  smd-applet confirm %s\n  smd-applet restore %s\n",
+			program, h.Count, h.Folder, endpoint, endpoint)
+	}
 }
 
 // printPlan tells what a dry run found, a line a folder.

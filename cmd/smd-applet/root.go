@@ -37,6 +37,9 @@ func run(ctx context.Context, args []string) int {
 		return 0
 	case errors.As(err, &status):
 		return int(status)
+	case notRunning(err):
+		fmt.Fprintf(os.Stderr, "%s: %v\n", filepath.Base(args[0]), err)
+		return exitNotRunning
 	case errors.As(err, new(*fault.Error)):
 		printFault(os.Stderr, filepath.Base(args[0]), fault.As(err))
 		return exitFailure
@@ -73,6 +76,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(
 		newApplet(), newAutostart(), newDemo(), newPull(), newPush(), newLoop(), newServer(), newClient(), newCompletion(),
+		newSync(), newPause(), newResume(), newStatus(), newProblems(), newLog(), newQuit(),
 		newConfirm(), newRestore(), newLinks(), newMddiff(), newRestrictedShell(), newStripHeader(), newTranslate(), newTrust(), newUniformNames(), newVersion(),
 	)
 	return root

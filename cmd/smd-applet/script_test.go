@@ -6,11 +6,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	stdsync "sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"smd-applet/desktoptest"
 	"smd-applet/sync/synctest"
 )
 
@@ -30,7 +32,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sshd": scriptSSHD(t, bin), "generate": scriptGenerate, "deliver": scriptDeliver, "same": scriptSame,
-			"tmpfs": scriptTmpfs,
+			"tmpfs": scriptTmpfs, "running": scriptRunning(t), "status": scriptStatus,
 		},
 		Condition: func(name string) (bool, error) {
 			if name == "tmpfs" {
@@ -90,6 +92,30 @@ func scriptTmpfs(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.MkdirAll(dir, 0o700))
 	ts.Check(exec.Command("mount", "-t", "tmpfs", "-o", "size="+args[1], "tmpfs", dir).Run())
 	ts.Defer(func() { ts.Check(exec.Command("umount", dir).Run()) })
+}
+
+// scriptRunning waits until the applet or loop in the background answers: running.
+func scriptRunning(t *testing.T) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		usage(ts, !neg && len(args) == 0, "running")
+		desktoptest.Until(t, "the program in the background answers", func() bool { return ts.Exec("smd-applet", "status") == nil })
+	}
+}
+
+// scriptStatus runs a command that ends with an exit status: status 3 command...
+func scriptStatus(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) > 1, "status number command...")
+	got := "0"
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = strconv.Itoa(exit.ExitCode())
+	}
+	if got != args[0] {
+		ts.Fatalf("it ended with status %s, want %s", got, args[0])
+	}
 }
 
 // canMount reports whether we may mount, which takes root with all its powers.

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"smd-applet/control"
+	"smd-applet/sync"
+	"smd-applet/sync/config"
+	"smd-applet/sync/fault"
+	"smd-applet/sync/remote"
+)
+
+func newSync() *cobra.Command {
+	var noWait bool
+	cmd := &cobra.Command{
+		Use:   "sync [endpoint]",
+		Short: "pull and push now, and wait for the end",
+		Long: `pull and push now, and wait for the end
+
+The running applet or loop does it; where there is none, this command does.` + exitStatuses,
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeEndpoint,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			endpoint := optional(args)
+			all, err := ask(cmd.Context(), os.Stderr, control.Request{Do: control.Sync, Endpoint: endpoint, Wait: !noWait})
+			switch {
+			case notRunning(err):
+				return syncHere(cmd.Context(), endpoint)
+			case err != nil || noWait:
+				return err
+			}
+			s, err := chosen(all, endpoint)
+			if err != nil {
+				return err
+			}
+			for _, p := range s.Problems() {
+				printFault(os.Stderr, programOf(p.Endpoint), p.Err())
+			}
+			return attention(s)
+		},
+	}
+	cmd.Flags().BoolVar(&noWait, "no-wait", false, "do not wait for the end, if the applet or loop does it")
+	return cmd
+}
+
+// syncHere pulls and pushes an endpoint, all of the loop file when it is empty.
+func syncHere(ctx context.Context, endpoint string) error {
+	paths, err := config.DefaultPaths()
+	if err != nil {
+		return err
+	}
+	self, err := programPath()
+	if err != nil {
+		return err
+	}
+	endpoints := []string{endpoint}
+	if endpoint == "" {
+		entries, err := config.LoadLoop(paths)
+		if err != nil {
+			return err
+		}
+		endpoints = nil
+		for _, entry := range entries {
+			endpoints = append(endpoints, entry.Endpoint)
+		}
+	}
+	log := newLogger(os.Stderr, false)
+	pool := &remote.Pool{Log: log}
+	defer pool.Close()
+	sessions := &sync.Sessions{Paths: paths, Program: self, Log: log, Pool: pool}
+	var status error
+	for _, name := range endpoints {
+		line := newProgressLine(os.Stderr)
+		result, err := sync.Once(ctx, sessions, name, line.show)
+		line.clear()
+		if err != nil {
+			printFault(os.Stderr, programOf(name), fault.As(err))
+			status = exitStatus(exitFailure)
+			continue
+		}
+		printHeld(os.Stderr, programOf(name), name, result.Held)
+		if len(result.Held) > 0 && status == nil {
+			status = exitStatus(exitProblems)
+		}
+	}
+	return status
+}
