@@ -27,6 +27,7 @@ type Conn struct {
 	failed       error         // what Receive returned last, where that was an error
 	decoding     stdsync.Mutex // held while a frame is read, not while one is waited for
 	in           []byte
+	long         []byte // a message of several frames
 	decompressor decompressor
 }
 
@@ -47,7 +48,7 @@ func NewConn(r io.Reader, w io.Writer, o Options) *Conn {
 
 // Send buffers a message: any struct of message.go, or a pointer to one. The
 // message is not kept. Errors are those of the channel; a message beyond
-// [MaxFrame] or [MaxItems] is a bug of the caller and sends nothing.
+// [MaxMessage] or [MaxItems] is a bug of the caller and sends nothing.
 func (c *Conn) Send(msg any) error {
 	t, ok := typeOf(msg)
 	if !ok {
@@ -59,11 +60,25 @@ func (c *Conn) Send(msg any) error {
 	if err := encode(&c.payload, msg); err != nil {
 		return fault.New(fault.Internal, "send", t.typ.Name(), err)
 	}
-	payload := c.payload.Bytes()
-	h := header{typ: t.number, length: len(payload), plain: len(payload)}
+	for rest := c.payload.Bytes(); ; {
+		piece := rest[:min(len(rest), MaxFrame)]
+		rest = rest[len(piece):]
+		var flags byte
+		if len(rest) > 0 {
+			flags = flagMore
+		}
+		if err := c.writeFrame(t.number, flags, piece); err != nil || len(rest) == 0 {
+			return err
+		}
+	}
+}
+
+// writeFrame buffers one frame.
+func (c *Conn) writeFrame(typ, flags byte, payload []byte) error {
+	h := header{typ: typ, flags: flags, length: len(payload), plain: len(payload)}
 	if !c.options.Uncompressed {
 		if small, ok := c.compressor.shrink(payload); ok {
-			payload, h.flags, h.length = small, flagZstd, len(small)
+			payload, h.flags, h.length = small, h.flags|flagZstd, len(small)
 		}
 	}
 	c.sent.plain.Add(int64(shortHeader + h.plain))
@@ -96,8 +111,8 @@ func (c *Conn) Receive() (any, error) {
 	return nil, c.failed
 }
 
-// receive reads one frame. It returns no message where the frame is of a type
-// that may be skipped.
+// receive reads one message. It returns none where a frame is of a type that may
+// be skipped.
 func (c *Conn) receive() (any, error) {
 	h, err := c.readHeader()
 	if err != nil {
@@ -113,22 +128,59 @@ func (c *Conn) receive() (any, error) {
 		_, err := c.r.Discard(h.length)
 		return nil, withinFrame(err)
 	}
-	c.in = room(c.in, h.length)
-	if _, err := io.ReadFull(c.r, c.in); err != nil {
-		return nil, withinFrame(err)
+	payload, err := c.readPayload(h)
+	if err == nil && h.flags&flagMore != 0 {
+		payload, err = c.readLong(h.typ, payload)
 	}
-	payload := c.in
-	if h.flags&flagZstd != 0 {
-		if payload, err = c.decompressor.expand(payload, h.plain); err != nil {
-			return nil, protocolError(err)
-		}
+	if err != nil {
+		return nil, err
 	}
-	c.arrived.plain.Add(int64(shortHeader + h.plain))
 	msg := t.make()
 	if err := decode(payload, msg); err != nil {
 		return nil, protocolError(fmt.Errorf("%s: %w", t.typ.Name(), err))
 	}
 	return msg, nil
+}
+
+// readPayload reads what follows a header.
+func (c *Conn) readPayload(h header) ([]byte, error) {
+	c.in = room(c.in, h.length)
+	if _, err := io.ReadFull(c.r, c.in); err != nil {
+		return nil, withinFrame(err)
+	}
+	c.arrived.plain.Add(int64(shortHeader + h.plain))
+	if h.flags&flagZstd == 0 {
+		return c.in, nil
+	}
+	payload, err := c.decompressor.expand(c.in, h.plain)
+	if err != nil {
+		return nil, protocolError(err)
+	}
+	return payload, nil
+}
+
+// readLong reads the rest of a message that has several frames.
+func (c *Conn) readLong(typ byte, first []byte) ([]byte, error) {
+	c.long = append(c.long[:0], first...)
+	for {
+		h, err := c.readHeader()
+		if err != nil {
+			return nil, withinFrame(err)
+		}
+		if h.typ != typ {
+			return nil, protocolError(fmt.Errorf("a frame of type %d stands within a message of type %d", h.typ, typ))
+		}
+		if n := len(c.long) + h.plain; n > MaxMessage {
+			return nil, protocolError(fmt.Errorf("a message has %d bytes, more than the %d allowed", n, MaxMessage))
+		}
+		payload, err := c.readPayload(h)
+		if err != nil {
+			return nil, err
+		}
+		if c.long = append(c.long, payload...); h.flags&flagMore == 0 {
+			return c.long, nil
+		}
+	}
 }
 
 // readHeader waits for the next frame.
@@ -172,7 +224,7 @@ func (c *Conn) Release() {
 		c.sending.Unlock()
 	}
 	if c.decoding.TryLock() {
-		c.in = nil
+		c.in, c.long = nil, nil
 		c.decompressor.release()
 		c.decoding.Unlock()
 	}

@@ -17,6 +17,7 @@ import (
 
 	"smd-applet/sync/agreed"
 	"smd-applet/sync/fault"
+	"smd-applet/sync/reconcile"
 )
 
 // frame builds a frame as a peer would that knows no bounds.
@@ -56,6 +57,8 @@ func TestWhatIsNotSMD2IsRefused(t *testing.T) {
 		"a frame of 2 GiB":            {frame(1, 0, 1<<31), "2147483648 bytes"},
 		"an optional one of 2 GiB":    {frame(200, flagOptional, 1<<31), "2147483648 bytes"},
 		"a plain length of 2 GiB":     {frame(1, flagZstd, 1, number(1<<31), "\xa0"), "2147483648 bytes"},
+		"another type in between":     {frame(8, flagMore, 1, "\xa1") + frame(7, 0, 1, "\xa0"), "type 7 stands within a message of type 8"},
+		"a message without end":       {strings.Repeat(frame(8, flagMore, MaxFrame, strings.Repeat("\x00", MaxFrame)), 17), "a message has 17825792 bytes"},
 		"no CBOR":                     {frame(15, 0, 1, "\xff"), "End: cbor"},
 		"no payload":                  {frame(15, 0, 0), "End: EOF"},
 		"CBOR that ends early":        {frame(7, 0, 2, "\xa1\x01"), "Next: unexpected EOF"},
@@ -91,10 +94,10 @@ func TestWhatIsNotSMD2IsRefused(t *testing.T) {
 // TestCutChannel: the end of the channel is an end only between two frames.
 func TestCutChannel(t *testing.T) {
 	t.Parallel()
-	whole := frame(7, 0, 3, "\xa1\x01\x05") + frame(200, flagOptional, 2, "ab")
+	whole := frame(7, 0, 3, "\xa1\x01\x05") + frame(200, flagOptional, 2, "ab") + frame(7, flagMore, 2, "\xa1\x01") + frame(7, 0, 1, "\x05")
 	for n := range len(whole) {
 		want := io.ErrUnexpectedEOF
-		if n == 0 || n == 9 {
+		if n == 0 || n == 9 || n == 17 {
 			want = io.EOF
 		}
 		c := said(whole[:n])
@@ -156,7 +159,7 @@ func TestBoundsHoldForSending(t *testing.T) {
 	c, wire := pipe(Options{})
 	for name, msg := range map[string]any{
 		"too many":     Outcomes{Items: make([]Outcome, MaxItems+1)},
-		"too large":    Bodies{Parts: []Part{{Data: make([]byte, MaxFrame)}}},
+		"too large":    Bodies{Parts: []Part{{Data: make([]byte, MaxMessage)}}},
 		"no message":   agreed.Key{},
 		"nothing":      nil,
 		"a part of it": &Part{},
@@ -170,7 +173,29 @@ func TestBoundsHoldForSending(t *testing.T) {
 		t.Errorf("%d bytes were sent", wire.Len())
 	}
 	through(t, c, Outcomes{Items: make([]Outcome, MaxItems)})
-	through(t, c, Bodies{Parts: []Part{{Data: make([]byte, MaxFrame-64)}}})
+	through(t, c, Bodies{Parts: []Part{{Data: make([]byte, MaxMessage-64)}}})
+}
+
+// TestLongMessages: a thousand of the longest paths arrive, in several frames.
+func TestLongMessages(t *testing.T) {
+	t.Parallel()
+	folder := func(i int) string { return strings.Repeat(string('a'+rune(i%26)), 4000) }
+	want := &Changes{Last: true}
+	for i := range 1024 {
+		c := reconcile.Change{Kind: reconcile.Moved, Key: agreed.Key{Folder: folder(i), Unique: "1.M2"}, To: agreed.Key{Folder: folder(i + 1), Unique: "1.M2"}}
+		want.Changes = append(want.Changes, c)
+	}
+	for _, o := range []Options{{}, {Uncompressed: true}} {
+		c, wire := pipe(o)
+		got := through(t, c, want)
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v: it arrived as something else", o)
+		}
+		through(t, c, &Next{Max: 1}) // a short one after it
+		if wire.Len() > 0 {
+			t.Errorf("%+v: %d bytes were not read", o, wire.Len())
+		}
+	}
 }
 
 // TestManySenders: each message arrives whole, in the order of its sender.
@@ -276,14 +301,14 @@ func TestCompressionWhereItPays(t *testing.T) {
 func TestReleaseGivesMemoryBack(t *testing.T) {
 	t.Parallel()
 	c, wire := pipe(Options{})
-	text := bytes.Repeat([]byte("a line of a message\r\n"), 40000)
+	text := bytes.Repeat([]byte("a line of a message\r\n"), 90000)
 	for range 2 {
 		through(t, c, &Bodies{Parts: []Part{{Data: text}}})
 		if c.compressor.encoder == nil || c.decompressor.decoder == nil || c.payload.Cap() < len(text) {
 			t.Fatal("nothing was to be released")
 		}
 		c.Release()
-		if held := c.payload.Cap() + cap(c.compressor.out) + cap(c.decompressor.out) + cap(c.in); held > 0 ||
+		if held := c.payload.Cap() + cap(c.compressor.out) + cap(c.decompressor.out) + cap(c.in) + cap(c.long); held > 0 ||
 			c.compressor.encoder != nil || c.decompressor.decoder != nil {
 			t.Errorf("%d bytes and perhaps zstd are held", held)
 		}

@@ -54,8 +54,8 @@ func encode(b *bytes.Buffer, msg any) error {
 	if err := encoder.MarshalToBuffer(msg, b); err != nil {
 		return err
 	}
-	if n := b.Len() - before; n > MaxFrame {
-		return fmt.Errorf("%d bytes are more than the %d a frame may have", n, MaxFrame)
+	if n := b.Len() - before; n > MaxMessage {
+		return fmt.Errorf("%d bytes are more than the %d a message may have", n, MaxMessage)
 	}
 	return nil
 }

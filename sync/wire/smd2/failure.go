@@ -17,11 +17,11 @@ const (
 	maxWord = 64
 )
 
-// NewFailure puts an error into words for the other end. Fatal ones end the
-// connection, others the run.
-func NewFailure(err error, fatal bool) *Failure {
+// NewFailure puts an error into words for the other end. It ends the run; the
+// caller may make it Fatal.
+func NewFailure(err error) *Failure {
 	e := fault.As(err)
-	f := &Failure{Kind: string(e.Kind), Op: e.Op, Path: e.Path, Hint: e.Hint, Context: e.Context, Cause: e.Cause, Fatal: fatal}
+	f := &Failure{Kind: string(e.Kind), Op: e.Op, Path: e.Path, Hint: e.Hint, Context: e.Context, Cause: e.Cause}
 	var path *fs.PathError
 	switch {
 	case e.Err == nil:
@@ -42,10 +42,10 @@ var told = []fault.Kind{
 	fault.FileSystem, fault.Internal,
 }
 
-// Fault is the failure as an error of this end. Kinds that this end does not know
+// Err is the failure as an error of this end. Kinds that this end does not know
 // become [fault.RemoteFailed]. The texts are the other end's: they are bounded and
 // without control characters, and nothing may be done by them.
-func (f *Failure) Fault() *fault.Error {
+func (f *Failure) Err() *fault.Error {
 	kind := fault.Kind(f.Kind)
 	if !slices.Contains(told, kind) {
 		kind = fault.RemoteFailed

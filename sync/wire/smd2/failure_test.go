@@ -32,9 +32,9 @@ func TestFailureCrosses(t *testing.T) {
 		"its own login":        {fault.New(fault.Auth, "log in", "box", nil), fault.RemoteFailed, "log in: box: the other end failed", ""},
 	} {
 		conn, _ := pipe(Options{})
-		failure := through(t, conn, NewFailure(c.err, true)).(*Failure)
-		e := failure.Fault()
-		if e.Kind != c.kind || e.Error() != c.says || !failure.Fatal {
+		failure := through(t, conn, NewFailure(c.err)).(*Failure)
+		e := failure.Err()
+		if e.Kind != c.kind || e.Error() != c.says {
 			t.Errorf("%s: %s, %q; want %s, %q", name, e.Kind, e, c.kind, c.says)
 		}
 		if want := c.hint; want != "" && e.WayOut() != want || want == "" && e.WayOut() != (&fault.Error{Kind: c.kind}).WayOut() {
@@ -47,11 +47,11 @@ func TestFailureCrosses(t *testing.T) {
 func TestTagsCross(t *testing.T) {
 	t.Parallel()
 	e := &fault.Error{Kind: fault.Translator, Context: "conf", Cause: "translator-not-found"}
-	if context, cause := NewFailure(e, false).Fault().Tags(); context != "conf" || cause != "translator-not-found" {
+	if context, cause := NewFailure(e).Err().Tags(); context != "conf" || cause != "translator-not-found" {
 		t.Errorf("%s/%s", context, cause)
 	}
 	forged := &Failure{Kind: "locked", Context: "x) suggested-actions(run(rm))", Cause: "a b"}
-	if context, cause := forged.Fault().Tags(); context != "locking" || cause != "another-instance-is-running" {
+	if context, cause := forged.Err().Tags(); context != "locking" || cause != "another-instance-is-running" {
 		t.Errorf("forged: %s/%s", context, cause)
 	}
 }
@@ -60,17 +60,17 @@ func TestTagsCross(t *testing.T) {
 // what a terminal obeys.
 func TestFailureTextsAreTame(t *testing.T) {
 	t.Parallel()
-	if got := (&Failure{Kind: "made-up", Text: "\x1b[2J\u202egone\xff"}).Fault(); got.Kind != fault.RemoteFailed ||
+	if got := (&Failure{Kind: "made-up", Text: "\x1b[2J\u202egone\xff"}).Err(); got.Kind != fault.RemoteFailed ||
 		got.Error() != "the other end says: \ufffd[2J\ufffdgone\ufffd" {
 		t.Errorf("%s: %q", got.Kind, got)
 	}
 	long := strings.Repeat("ä\n", 1<<16)
-	if got := (&Failure{Op: long, Path: long, Text: long, Hint: long, Context: long}).Fault(); len(got.Error())+len(got.WayOut()) > 32<<10 || got.Context != "" {
+	if got := (&Failure{Op: long, Path: long, Text: long, Hint: long, Context: long}).Err(); len(got.Error())+len(got.WayOut()) > 32<<10 || got.Context != "" {
 		t.Errorf("%d bytes are kept", len(got.Error())+len(got.WayOut()))
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		f := anything.Draw(t, "messages").Failure
-		e := f.Fault()
+		e := f.Err()
 		for _, s := range []string{e.Error(), e.WayOut(), e.Context, e.Cause} {
 			if i := strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
 				t.Fatalf("%q", s)

@@ -8,9 +8,11 @@ import (
 const (
 	// MaxFrame bounds what a frame carries, in bytes before compression.
 	MaxFrame = 1 << 20
-	// MaxItems bounds every list in a message. Both are also bounds on the memory
-	// that a peer can make us take: its smallest item is one byte to send and some
-	// two hundred to hold.
+	// MaxMessage bounds a message, in bytes before compression. Those beyond a
+	// frame are rare, a thousand of the longest paths, and go in several.
+	MaxMessage = 16 << 20
+	// MaxItems bounds every list in a message: the smallest item is one byte to
+	// send and some two hundred to hold.
 	MaxItems = 16 << 10
 )
 
@@ -18,7 +20,8 @@ const (
 const (
 	flagZstd     = 1 << iota // the payload is compressed; its plain length follows the length
 	flagOptional             // whoever does not know the type skips the frame
-	knownFlags   = flagZstd | flagOptional
+	flagMore                 // the payload goes on in the next frame, which is of the same type
+	knownFlags   = flagZstd | flagOptional | flagMore
 )
 
 const (

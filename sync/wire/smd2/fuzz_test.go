@@ -15,6 +15,7 @@ func FuzzReceive(f *testing.F) {
 		f.Add([]byte(line.wire))
 	}
 	f.Add([]byte(frame(200, flagOptional, 2, "ab") + frame(1, 0, 1<<31)))
+	f.Add([]byte(frame(7, flagMore, 2, "\xa1\x01") + frame(7, 0, 1, "\x05")))
 	f.Fuzz(func(t *testing.T, wire []byte) {
 		c := said(string(wire))
 		for {
@@ -41,7 +42,7 @@ func FuzzReceive(f *testing.F) {
 				t.Fatalf("%+v\nis sent as %x\nand then as %x", msg, first, onWire.Bytes())
 			}
 			if failure, ok := msg.(*Failure); ok {
-				_ = failure.Fault().Error()
+				_ = failure.Err().Error()
 			}
 		}
 	})

@@ -7,11 +7,11 @@ import (
 	"smd-applet/sync/fault"
 )
 
-// The versions of the protocol this program speaks (docs/protocol.md).
-const (
-	OldestVersion = 1
-	NewestVersion = 1
-)
+// Version is the one version of the protocol there is (docs/protocol.md).
+const Version = 1
+
+// Features are the optional abilities of this program: none yet.
+var Features []string
 
 // Negotiate finds what two ends have in common: the highest version that both
 // speak and the features that both name, in the order of mine. Where there is no

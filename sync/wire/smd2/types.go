@@ -1,6 +1,9 @@
 package smd2
 
-import "reflect"
+import (
+	"fmt"
+	"reflect"
+)
 
 // messageType is a frame type: its number on the wire and the struct it carries.
 type messageType struct {
@@ -57,4 +60,12 @@ func typeOf(msg any) (messageType, bool) {
 	}
 	m, ok := byType[t]
 	return m, ok
+}
+
+// NameOf is what a message is called in logs and in docs/protocol.md.
+func NameOf(msg any) string {
+	if m, ok := typeOf(msg); ok {
+		return m.typ.Name()
+	}
+	return fmt.Sprintf("%T", msg)
 }
