@@ -25,6 +25,7 @@ func (s schedule) automatic() request {
 type agenda struct {
 	schedule schedule
 	paused   bool
+	resumeAt time.Time // the pause ends by itself then
 
 	wanted request // as soon as no run is going on
 
@@ -53,15 +54,15 @@ func (a *agenda) ask(r request, explicit bool) {
 	a.wanted = a.wanted.with(r)
 }
 
-// pause forgets what is planned; whatever happens meanwhile is found by the
-// runs that resuming asks for.
-func (a *agenda) pause() {
-	*a = agenda{schedule: a.schedule, paused: true}
+// pause forgets what is planned, until a time or until it is resumed; whatever
+// happens meanwhile is found by the runs that resuming asks for.
+func (a *agenda) pause(until time.Time) {
+	*a = agenda{schedule: a.schedule, paused: true, resumeAt: until}
 }
 
 // resume plans again and asks for runs at once.
 func (a *agenda) resume(now time.Time) {
-	a.paused = false
+	a.paused, a.resumeAt = false, time.Time{}
 	a.rearm(now, both)
 	a.ask(a.schedule.automatic(), false)
 }
@@ -128,7 +129,7 @@ func (a *agenda) next(now time.Time) time.Time {
 		return now
 	}
 	if a.paused {
-		return time.Time{}
+		return a.resumeAt
 	}
 	return earliest(a.pullAt, a.pushAt, a.retryAt, a.changeAt())
 }

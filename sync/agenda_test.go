@@ -58,26 +58,26 @@ func TestAgenda(t *testing.T) {
 		}, 5 * time.Second, both},
 		"paused: nothing": {func(a *agenda) {
 			a.failed(pull, at(5*time.Second))
-			a.pause()
+			a.pause(time.Time{})
 			a.ask(both, false)
 			a.noticed(at(0))
 			a.failed(pull, at(5*time.Second))
 		}, -1, request{}},
 		"paused: only what a person asks for": {func(a *agenda) {
-			a.pause()
+			a.pause(time.Time{})
 			a.ask(both, true)
 		}, 0, both},
 		"pausing forgets": {func(a *agenda) {
 			a.ask(both, true)
-			a.pause()
+			a.pause(time.Time{})
 		}, -1, request{}},
 		"resuming syncs": {func(a *agenda) {
-			a.pause()
+			a.pause(time.Time{})
 			a.resume(at(time.Hour))
 		}, 0, both},
 		"resuming syncs only what is automatic": {func(a *agenda) {
 			a.reschedule(epoch, schedule{push: time.Minute})
-			a.pause()
+			a.pause(time.Time{})
 			a.resume(at(time.Hour))
 		}, 0, push},
 	} {

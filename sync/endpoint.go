@@ -11,6 +11,10 @@ import (
 	"smd-applet/sync/fault"
 )
 
+// oversleep is how late a pause may end on a machine that was asleep: timers stand
+// still meanwhile.
+const oversleep = 5 * time.Minute
+
 // endpoint runs one endpoint: one goroutine, one select over all triggers.
 // What is not said to be the engine's belongs to that goroutine.
 type endpoint struct {
@@ -45,7 +49,7 @@ type ask struct {
 	reply chan error // one slot
 }
 
-func newEndpoint(ctx context.Context, e *Engine, name string, s settings, before *endpoint, paused bool) *endpoint {
+func newEndpoint(ctx context.Context, e *Engine, name string, s settings, before *endpoint, p pause) *endpoint {
 	ep := &endpoint{
 		name:     name,
 		engine:   e,
@@ -53,15 +57,15 @@ func newEndpoint(ctx context.Context, e *Engine, name string, s settings, before
 		asks:     make(chan ask),
 		gone:     make(chan struct{}),
 		settings: s,
-		state:    EndpointState{Name: name, Direction: Pull, Progress: Progress{Phase: PhaseIdle}, Paused: paused},
+		state:    EndpointState{Name: name, Direction: Pull, Progress: Progress{Phase: PhaseIdle}, Paused: p.on, PausedUntil: p.until, AnnouncesMail: s.announces()},
 	}
 	ep.ctx, ep.end = context.WithCancel(ctx)
 	if before != nil {
 		ep.before = before.gone
 	}
 	ep.agenda.reschedule(time.Now(), s.schedule)
-	if paused {
-		ep.agenda.pause()
+	if p.on {
+		ep.agenda.pause(p.until)
 	}
 	ep.agenda.ask(s.schedule.automatic(), false)
 	return ep
@@ -137,6 +141,9 @@ func (ep *endpoint) proceed(now time.Time) {
 	if reached(ep.showAt, now) {
 		ep.show(now)
 	}
+	if ep.agenda.paused && reached(ep.agenda.resumeAt, now) {
+		ep.resume(now)
+	}
 	if ep.before != nil || ep.run != nil {
 		return
 	}
@@ -164,6 +171,8 @@ func (ep *endpoint) wakeAt(now time.Time) time.Time {
 		return time.Time{}
 	case ep.sequence != nil:
 		return ep.settleAt
+	case ep.agenda.paused && ep.agenda.next(now).After(now.Add(oversleep)):
+		return now.Add(oversleep)
 	default:
 		return ep.agenda.next(now)
 	}
@@ -183,10 +192,10 @@ func (ep *endpoint) plan(now time.Time) {
 	}
 }
 
-func (ep *endpoint) pause() {
-	ep.agenda.pause()
+func (ep *endpoint) pause(until time.Time) {
+	ep.agenda.pause(until)
 	ep.interrupt()
-	ep.engine.update(ep, func(s *EndpointState) { s.Paused, s.Retrying = true, false })
+	ep.engine.update(ep, func(s *EndpointState) { s.Paused, s.PausedUntil, s.Retrying = true, until, false })
 }
 
 // interrupt ends what is going on, and what has been asked for and not begun.
@@ -231,7 +240,7 @@ func (ep *endpoint) resume(now time.Time) {
 		return
 	}
 	ep.agenda.resume(now)
-	ep.engine.update(ep, func(s *EndpointState) { s.Paused = false })
+	ep.engine.update(ep, func(s *EndpointState) { s.Paused, s.PausedUntil = false, time.Time{} })
 }
 
 // networkUp retries what failed for the network; syncs in any case when the
@@ -250,6 +259,7 @@ func (ep *endpoint) reconfigure(now time.Time, s settings) {
 	changed := !reflect.DeepEqual(ep.settings, s)
 	ep.settings = s
 	if changed {
+		ep.engine.update(ep, func(st *EndpointState) { st.AnnouncesMail = s.announces() })
 		ep.agenda.reschedule(now, s.schedule)
 		ep.rewatch()
 	}

@@ -33,8 +33,12 @@ type Engine struct {
 	setup     *Problem
 	subs      map[*Subscription]struct{}
 	online    bool
-	pausedAll bool            // new endpoints too
-	paused    map[string]bool // by name, kept while an endpoint is not listed
+	pausedAll pause            // new endpoints too
+	paused    map[string]pause // by name, kept while an endpoint is not listed
+	recent    []Activity
+	chosen    config.Preferences
+
+	choosing stdsync.Mutex // held while the file of settings is read or written
 
 	leaving map[string]*endpoint // Run's own: removed, perhaps not yet ended
 }
@@ -47,7 +51,7 @@ func NewEngine(opts Options) *Engine {
 		checks:  make(chan struct{}),
 		subs:    make(map[*Subscription]struct{}),
 		online:  true,
-		paused:  make(map[string]bool),
+		paused:  make(map[string]pause),
 		leaving: make(map[string]*endpoint),
 	}
 }
@@ -111,6 +115,8 @@ func (e *Engine) State() State {
 		s.Endpoints = append(s.Endpoints, ep.state)
 	}
 	s.Overall = overall(s)
+	s.Recent = e.recent
+	s.Settings = e.settings()
 	return s
 }
 
@@ -191,25 +197,32 @@ func (e *Engine) noSuch(op, endpoint string) *fault.Error {
 	return err
 }
 
-// Pause stops an endpoint, or all when it is empty, including those to come. A
-// run going on is cancelled.
-func (e *Engine) Pause(endpoint string) {
+// Pause stops an endpoint, or all when it is empty, including those to come,
+// until it is resumed or the program ends. A run going on is cancelled.
+func (e *Engine) Pause(endpoint string) { e.PauseUntil(endpoint, time.Time{}) }
+
+// PauseUntil is [Engine.Pause] with an end: at that time of the clock on the
+// wall it is as if [Engine.Resume] was called, also on a machine that slept
+// meanwhile. The zero time is no end. The last pause counts.
+func (e *Engine) PauseUntil(endpoint string, until time.Time) {
+	p := pause{on: true, until: until.Round(0)}
 	e.mu.Lock()
 	if endpoint == "" {
-		e.pausedAll = true
+		e.pausedAll = p
+		clear(e.paused)
 	} else {
-		e.paused[endpoint] = true
+		e.paused[endpoint] = p
 	}
 	e.mu.Unlock()
 	for _, ep := range e.named(endpoint) {
-		ep.tell(func(time.Time) { ep.pause() })
+		ep.tell(func(time.Time) { ep.pause(p.until) })
 	}
 }
 
 // Resume lets an endpoint, or all when it is empty, run again, and syncs it.
 func (e *Engine) Resume(endpoint string) {
 	e.mu.Lock()
-	e.pausedAll = false
+	e.pausedAll = pause{}
 	if endpoint == "" {
 		clear(e.paused)
 	} else {
@@ -334,9 +347,12 @@ type settings struct {
 	config   *config.Endpoint
 }
 
+func (s settings) announces() bool { return s.config != nil && s.config.NotifyNewMail }
+
 // load reads the configuration and starts, changes and ends endpoints
 // accordingly. A loop file that can't be read leaves them as they are.
 func (e *Engine) load(ctx context.Context) {
+	e.loadPreferences()
 	entries, err := e.opts.LoadLoop(e.opts.Paths)
 	if err != nil {
 		e.setSetup(fault.As(err))
@@ -396,7 +412,7 @@ func (e *Engine) arrange(ctx context.Context, names []string, wanted map[string]
 		if ep != nil {
 			kept = append(kept, ep)
 		} else {
-			ep = newEndpoint(ctx, e, name, wanted[name], e.leaving[name], e.pausedAll || e.paused[name])
+			ep = newEndpoint(ctx, e, name, wanted[name], e.leaving[name], e.pauseOf(name, time.Now()))
 			delete(e.leaving, name)
 			added = append(added, ep)
 		}

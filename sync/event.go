@@ -36,7 +36,7 @@ type ProblemCleared struct{ Endpoint string }
 type NewMail struct {
 	Endpoint string
 	Count    int
-	Announce bool // the endpoint's NOTIFY_NEW_MAIL asks for a popup
+	Announce bool // a popup is wanted: see [Settings]
 }
 
 // Reloaded says that the configuration was read again after a change.

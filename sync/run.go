@@ -100,11 +100,17 @@ func (ep *endpoint) ended(now time.Time, o outcome) {
 		ep.settleAt = now.Add(quiet)
 	}
 
+	if err == nil && o.result.Summary.Changed() {
+		ep.engine.mu.Lock()
+		ep.engine.remember(Activity{Endpoint: ep.name, Direction: r.direction, At: now, Summary: o.result.Summary})
+		ep.engine.signal()
+		ep.engine.mu.Unlock()
+	}
 	ep.engine.post(RunFinished{Endpoint: ep.name, Direction: r.direction, Summary: o.result.Summary, Err: err})
 	if r.direction == Pull && err == nil && o.result.Summary.New > 0 {
 		ep.engine.post(NewMail{
 			Endpoint: ep.name, Count: o.result.Summary.New,
-			Announce: ep.settings.config != nil && ep.settings.config.NotifyNewMail,
+			Announce: ep.announces(),
 		})
 	}
 	for _, ev := range told {

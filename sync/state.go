@@ -86,6 +86,7 @@ type EndpointState struct {
 	Direction   Direction // of the run going on, or of the last one
 	Progress    Progress  // Phase is PhaseIdle when no run is going on
 	Paused      bool
+	PausedUntil time.Time    // zero: until it is resumed
 	LastSuccess time.Time    // zero: never since the start
 	LastChange  Summary      // of the last successful run, pull and push added up when they ran together
 	NextRun     time.Time    // zero: none planned
@@ -93,6 +94,8 @@ type EndpointState struct {
 	Retrying    bool         // a failed run will be tried again by itself
 	Problem     *Problem     // nil when there is nothing to tell
 	Held        []HeldFolder // nil when nothing is held back
+
+	AnnouncesMail bool // its configuration asks for popups of new mail
 }
 
 // State is the whole of what the engine's readers show. It is a value: a
@@ -103,4 +106,7 @@ type State struct {
 	// Setup is the problem with the configuration as a whole (none written
 	// yet, loop file wrong), nil when it is fine.
 	Setup *fault.Error
+	// Recent are the last ten runs that changed something, the latest first.
+	Recent   []Activity
+	Settings Settings
 }

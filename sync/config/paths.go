@@ -37,6 +37,9 @@ func (p Paths) Config(endpoint string) string {
 // Loop is the list of endpoints and intervals.
 func (p Paths) Loop() string { return filepath.Join(p.SMD(), "loop") }
 
+// Preferences is what the menu's settings are kept in.
+func (p Paths) Preferences() string { return filepath.Join(p.SMD(), "applet") }
+
 // LogDir holds the logs.
 func (p Paths) LogDir() string { return filepath.Join(p.SMD(), "log") }
 

@@ -167,7 +167,7 @@ func addTree(fsw *fsnotify.Watcher, root string) error {
 
 func configChanged(p config.Paths, e fsnotify.Event) bool {
 	name := filepath.Base(e.Name)
-	if e.Name == p.Loop() {
+	if e.Name == p.Loop() || e.Name == p.Preferences() {
 		return e.Op != fsnotify.Chmod
 	}
 	endpoint, ok := strings.CutPrefix(name, "config.")

@@ -80,7 +80,7 @@ func TestConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{p.Loop(), p.Config("work")} {
+	for _, name := range []string{p.Loop(), p.Config("work"), p.Preferences()} {
 		temp := filepath.Join(p.SMD(), ".edited")
 		if err := os.WriteFile(temp, []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
