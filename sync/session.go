@@ -26,6 +26,7 @@ import (
 	"smd-applet/sync/maildir"
 	"smd-applet/sync/remote"
 	"smd-applet/sync/serve"
+	"smd-applet/sync/subscribe"
 	"smd-applet/sync/translate"
 	"smd-applet/sync/wire/smd1"
 )
@@ -121,6 +122,11 @@ type session struct {
 	channel   *idleChannel
 	hooks     *hooks.Hooks             // nil without any
 	folders   map[string]*delta.Counts // of a dry run
+
+	// With SUBSCRIBED_ONLY=true: what the server's users subscribed to, and the
+	// words that start smd-applet there, which told it.
+	subscribed subscribe.Mailboxes
+	there      []string
 
 	// For finding out what the other end has: the run begins with nothing
 	// agreed, and told hears of every message.
@@ -240,7 +246,7 @@ func (r *session) exchange(ctx context.Context, serverLog io.Writer) (Result, er
 	if err != nil {
 		return Result{}, err
 	}
-	excluded, err := exclude.New(r.endpoint.ExcludeLocal, r.endpoint.LocalMailboxes()...)
+	excludes, err := exclude.New(r.endpoint.ExcludeLocal, r.endpoint.LocalMailboxes()...)
 	if err != nil {
 		return Result{}, err
 	}
@@ -267,10 +273,18 @@ func (r *session) exchange(ctx context.Context, serverLog io.Writer) (Result, er
 		return Result{}, err
 	}
 	r.Log.Debug("connecting", "endpoint", r.endpoint.Name, "how", host.How())
+	excluded := excludes.Match
+	if r.endpoint.SubscribedOnly {
+		r.report(Progress{Phase: PhaseConnecting})
+		if err := r.askSubscriptions(ctx, host, serverLog); err != nil {
+			return Result{}, err
+		}
+		excluded = r.subscribed.Excluded(excluded, translator.Remote)
+	}
 	var result Result
 	var failed error
 	for _, argv := range r.commands() {
-		result, err = r.attempt(ctx, host, argv, store, excluded.Match, serverLog)
+		result, err = r.attempt(ctx, host, argv, store, excluded, serverLog)
 		if !fault.Is(err, fault.RemoteProgram) {
 			return result, err
 		}
@@ -300,22 +314,17 @@ func (r *session) commands() [][]string {
 	name := r.remoteProgram()
 	sub := name[len("smd-"):]
 	var starts [][]string
-	if p := r.endpoint.RemoteProgram; p != "" {
+	switch p := r.endpoint.RemoteProgram; {
+	case r.there != nil:
+		starts = [][]string{append(slices.Clone(r.there), sub)}
+	case p != "":
 		starts = [][]string{{p, sub}}
-	} else {
-		if filepath.IsAbs(r.Program) {
-			starts = append(starts, []string{filepath.Join(filepath.Dir(r.Program), name)})
+	default:
+		if self := r.self(); self != "" {
+			starts = append(starts, []string{self, sub})
 		}
-		if r.endpoint.LocalSync() {
-			// The program behind the link it was called by: as that it would be
-			// another role.
-			if self, err := filepath.EvalSymlinks(r.Program); err == nil {
-				starts = append([][]string{{self, sub}}, starts...)
-			}
-		}
-		starts = append(
-			starts, []string{name}, []string{".local/bin/smd-applet", sub}, []string{"smd-applet", sub},
-		)
+		starts = append(starts, r.beside(name)...)
+		starts = append(starts, []string{".local/bin/smd-applet", sub}, []string{"smd-applet", sub})
 	}
 	args := r.remoteArgs()
 	for i := range starts {
@@ -324,12 +333,36 @@ func (r *session) commands() [][]string {
 	return starts
 }
 
+// self is this program where it is the other end too, else "": the one behind the
+// link it was called by, as which it would be another role.
+func (r *session) self() string {
+	if r.endpoint.LocalSync() {
+		if self, err := filepath.EvalSymlinks(r.Program); err == nil {
+			return self
+		}
+	}
+	return ""
+}
+
+// beside are the command lines that may start a program at the other end: at the
+// place of the local one, as SMD has it, then where $PATH has it.
+func (r *session) beside(name string) [][]string {
+	var starts [][]string
+	if filepath.IsAbs(r.Program) {
+		starts = append(starts, []string{filepath.Join(filepath.Dir(r.Program), name)})
+	}
+	return append(starts, []string{name})
+}
+
 // remoteArgs are the remote program's options and arguments (smd 1.3, spec §7).
 func (r *session) remoteArgs() []string {
 	var args []string
 	if r.direction == Pull {
 		for _, g := range r.endpoint.ExcludeRemote {
 			args = append(args, "--exclude", exclude.Plain(g, r.endpoint.RemoteMailboxes()...))
+		}
+		if r.endpoint.SubscribedOnly {
+			args = append(args, "--subscribed-only")
 		}
 	}
 	if r.Verbose {

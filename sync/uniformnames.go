@@ -12,6 +12,7 @@ import (
 	"smd-applet/sync/fault"
 	"smd-applet/sync/lock"
 	"smd-applet/sync/maildir"
+	"smd-applet/sync/subscribe"
 	"smd-applet/sync/translate"
 	"smd-applet/sync/uniform"
 )
@@ -37,7 +38,7 @@ func (s *Sessions) UniformNames(ctx context.Context, endpoint string, across, ap
 			Hint: "there is nothing to do: a sync keeps the names the same",
 		}
 	}
-	there, err := s.remoteMessages(ctx, e)
+	there, subscribed, err := s.remoteMessages(ctx, e)
 	if err != nil {
 		return nil, named(err, endpoint, Pull)
 	}
@@ -46,7 +47,7 @@ func (s *Sessions) UniformNames(ctx context.Context, endpoint string, across, ap
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, held.Close()) }()
-	store, here, err := s.localMessages(ctx, e)
+	store, here, err := s.localMessages(ctx, e, subscribed)
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +62,9 @@ func (s *Sessions) UniformNames(ctx context.Context, endpoint string, across, ap
 }
 
 // remoteMessages asks the other end for all its messages, by a dry run that
-// begins with nothing agreed.
-func (s *Sessions) remoteMessages(ctx context.Context, e *config.Endpoint) ([]uniform.Message, error) {
+// begins with nothing agreed. It also returns what is subscribed to there, where
+// that counts.
+func (s *Sessions) remoteMessages(ctx context.Context, e *config.Endpoint) ([]uniform.Message, subscribe.Mailboxes, error) {
 	dry := *s
 	dry.DryRun, dry.Verbose, dry.Planned = true, false, nil
 	var all []uniform.Message
@@ -75,12 +77,12 @@ func (s *Sessions) remoteMessages(ctx context.Context, e *config.Endpoint) ([]un
 		}
 	}
 	_, err := r.locked(ctx)
-	return all, err
+	return all, r.subscribed, err
 }
 
 // localMessages reads every message of the local mailboxes that is not excluded,
-// under local names.
-func (s *Sessions) localMessages(ctx context.Context, e *config.Endpoint) (*maildir.Store, []uniform.Message, error) {
+// under local names. subscribed is nil where subscriptions don't count.
+func (s *Sessions) localMessages(ctx context.Context, e *config.Endpoint, subscribed subscribe.Mailboxes) (*maildir.Store, []uniform.Message, error) {
 	boxes := make([]maildir.Box, len(e.Mailboxes))
 	for i, m := range e.Mailboxes {
 		boxes[i] = maildir.Box{Local: m.Local, Remote: m.Local}
@@ -89,13 +91,21 @@ func (s *Sessions) localMessages(ctx context.Context, e *config.Endpoint) (*mail
 	if err != nil {
 		return nil, nil, err
 	}
-	excluded, err := exclude.New(e.ExcludeLocal, e.LocalMailboxes()...)
+	translator, err := translate.New(e, s.Paths.Home)
 	if err != nil {
 		return nil, nil, errors.Join(err, store.Close())
 	}
+	excludes, err := exclude.New(e.ExcludeLocal, e.LocalMailboxes()...)
+	if err != nil {
+		return nil, nil, errors.Join(err, store.Close())
+	}
+	excluded := excludes.Match
+	if subscribed != nil {
+		excluded = subscribed.Excluded(excluded, translator.Remote)
+	}
 	var all []uniform.Message
 	h, buf := maildir.NewHasher(), make([]byte, 64<<10)
-	_, err = store.Scan(ctx, maildir.ScanOptions{Excluded: excluded.Match}, func(l maildir.Listing) error {
+	_, err = store.Scan(ctx, maildir.ScanOptions{Excluded: excluded}, func(l maildir.Listing) error {
 		for _, f := range l.Files {
 			place := maildir.Place{Folder: l.Local, Sub: l.Sub, File: f.Name}
 			sum, err := place.Sum(h, buf)

@@ -27,8 +27,8 @@ In ~/.ssh/authorized_keys of the server, in front of a key:
 
   command="smd-restricted-shell --root Mail",restrict ssh-ed25519 …
 
-It runs $SSH_ORIGINAL_COMMAND if that is smd-server or smd-client, never by a shell,
-and with --root only for these mailboxes.`,
+It runs $SSH_ORIGINAL_COMMAND if that is smd-server or smd-client (or asks what folders
+there are), never by a shell, and with --root only for these mailboxes.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			args, err := allowedCommand(os.Getenv("SSH_ORIGINAL_COMMAND"), roots)
@@ -59,7 +59,7 @@ func allowedCommand(line string, roots []string) ([]string, error) {
 	} else if len(words) > 0 {
 		words[0] = strings.TrimPrefix(filepath.Base(words[0]), "smd-")
 	}
-	roles := map[string]func() *cobra.Command{"server": newServer, "client": newClient}
+	roles := map[string]func() *cobra.Command{"server": newServer, "client": newClient, "probe": newProbe}
 	if len(words) == 0 || roles[words[0]] == nil {
 		return nil, fmt.Errorf("%q is not allowed", line)
 	}

@@ -31,6 +31,7 @@ const (
 // standard input and output, in the mailboxes named on the command line.
 type role struct {
 	program    string
+	mailboxes  []string // their roots below the home
 	store      *maildir.Store
 	files      index.Files
 	ledger     *guard.Ledger
@@ -53,7 +54,7 @@ func openRole(ctx context.Context, program, clientName string, mailboxes []strin
 			return nil, fault.New(fault.Config, program, m, err)
 		}
 	}
-	r := &role{program: program, conn: smd1.NewConn(stdio{})}
+	r := &role{program: program, mailboxes: names, conn: smd1.NewConn(stdio{})}
 	r.files.DB = filepath.Join(paths.SMD(), config.DBFile(clientName, names))
 	if overrideDB != "" {
 		r.files.DB = filepath.Join(paths.Home, overrideDB)

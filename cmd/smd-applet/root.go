@@ -77,7 +77,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newApplet(), newAutostart(), newDemo(), newPull(), newPush(), newLoop(), newServer(), newClient(), newCompletion(),
 		newSync(), newPause(), newResume(), newStatus(), newProblems(), newLog(), newQuit(),
-		newConfirm(), newRestore(), newLinks(), newMddiff(), newRestrictedShell(), newStripHeader(), newTranslate(), newTrust(), newUniformNames(), newVersion(),
+		newConfirm(), newRestore(), newLinks(), newMddiff(), newProbe(), newRestrictedShell(), newStripHeader(), newTranslate(), newTrust(), newUniformNames(), newVersion(),
 	)
 	return root
 }

@@ -13,6 +13,7 @@ import (
 	"smd-applet/sync/fault"
 	"smd-applet/sync/maildir"
 	"smd-applet/sync/serve"
+	"smd-applet/sync/subscribe"
 	"smd-applet/sync/wire/smd1"
 )
 
@@ -27,9 +28,9 @@ const (
 
 func newServer() *cobra.Command {
 	var o struct {
-		verbose, dryRun, noDelete, noMove, stopAfterDiff bool
-		excludes                                         []string
-		overrideDB, dumpStdin                            string
+		verbose, dryRun, noDelete, noMove, stopAfterDiff, subscribedOnly bool
+		excludes                                                         []string
+		overrideDB, dumpStdin                                            string
 	}
 	cmd := &cobra.Command{
 		Use:   "server [options] CLIENTNAME mailbox...",
@@ -46,6 +47,14 @@ func newServer() *cobra.Command {
 				return failed("smd-server", args[0], err, serverStatus)
 			}
 			defer r.close()
+			excluded := m.Match
+			if o.subscribedOnly {
+				lists, err := subscribe.Load(r.store.Home(), r.mailboxes)
+				if err != nil {
+					return failed("smd-server", args[0], err, serverStatus)
+				}
+				excluded = lists.Excluded(excluded, r.store.Remote)
+			}
 			defer closeStdinWhenDone(ctx)()
 			if o.dumpStdin != "" {
 				dump, err := os.Create(o.dumpStdin)
@@ -59,7 +68,7 @@ func newServer() *cobra.Command {
 				}{io.TeeReader(os.Stdin, dump), os.Stdout})
 			}
 			sent, err := serve.Run(ctx, r.conn, serve.Options{
-				Store: r.store, Files: r.files, Ledger: r.ledger, Excluded: m.Match,
+				Store: r.store, Files: r.files, Ledger: r.ledger, Excluded: excluded,
 				NoDelete: o.noDelete, NoMove: o.noMove, DryRun: o.dryRun, StopAfterDiff: o.stopAfterDiff,
 			})
 			result := sync.Result{Summary: sync.Summary{New: sent.Counts.New, Deleted: sent.Counts.Deleted, Bytes: sent.Bytes, DBBytes: sent.DBBytes}}
@@ -74,6 +83,7 @@ func newServer() *cobra.Command {
 	f.BoolVar(&o.noMove, "no-move", false, "send COPY and DELETE in place of MOVE")
 	f.StringArrayVar(&o.excludes, "exclude", nil, "leave out the folders that match `GLOB`")
 	f.BoolVar(&o.stopAfterDiff, "stop-after-diff", false, "end when the changes are sent")
+	f.BoolVar(&o.subscribedOnly, "subscribed-only", false, "leave out the folders that nobody subscribed to in the mail server")
 	f.StringVar(&o.dumpStdin, "dump-stdin", "", "copy what the client says to `FILE`")
 	f.StringVar(&o.overrideDB, "override-db", "", "use `FILE` as the agreed state")
 	return cmd

@@ -35,6 +35,7 @@ type Endpoint struct {
 	MaxDeletePercent float64 // of the mailbox; 0: the default
 	MaxDeleteCount   int     // in messages; 0: MaxDeletePercent counts
 	NotifyNewMail    bool
+	SubscribedOnly   bool   // only folders the server's users subscribed to
 	SSH              string // "", "native" or "openssh"
 	RemoteProgram    string // path of smd-applet or of the smd programs' folder on the server; may be empty
 }
@@ -126,22 +127,23 @@ func parse(vars map[string]string) (*Endpoint, error) {
 		TranslatorLR: vars["TRANSLATOR_LR"], TranslatorRL: vars["TRANSLATOR_RL"],
 		ClientOpts: strings.Fields(vars["SMDCLIENTOPTS"]), ServerOpts: strings.Fields(vars["SMDSERVEROPTS"]),
 		Debug: isTrue(vars["DEBUG"]), NotifyNewMail: isTrue(vars["NOTIFY_NEW_MAIL"]),
-		RemoteProgram: vars["REMOTE_PROGRAM"],
+		SubscribedOnly: isTrue(vars["SUBSCRIBED_ONLY"]),
+		RemoteProgram:  vars["REMOTE_PROGRAM"],
 	}
+	var errs []error // all that is wrong, in one go
 	for _, v := range []struct{ name, value string }{{"SERVERNAME", e.ServerName}, {"CLIENTNAME", e.ClientName}} {
 		switch {
 		case v.value == "":
-			return nil, fmt.Errorf("%s is not set", v.name)
+			errs = append(errs, fmt.Errorf("%s is not set", v.name))
 		case strings.Contains(v.value, templateMark):
-			return nil, fmt.Errorf("%s still has the template's value", v.name)
+			errs = append(errs, fmt.Errorf("%s still has the template's value", v.name))
 		case strings.HasPrefix(v.value, "-") || strings.ContainsAny(v.value, " \t\r\n\x00"):
-			return nil, fmt.Errorf("%s=%q: no blank in it, and no dash before it", v.name, v.value)
+			errs = append(errs, fmt.Errorf("%s=%q: no blank in it, and no dash before it", v.name, v.value))
 		}
 	}
 	var err error
-	if e.Mailboxes, err = mailboxes(vars); err != nil {
-		return nil, err
-	}
+	e.Mailboxes, err = mailboxes(vars)
+	errs = append(errs, err)
 	e.ExcludeLocal, e.ExcludeRemote = globs(vars["EXCLUDE"]), globs(vars["EXCLUDE"])
 	e.ExcludeLocal = append(e.ExcludeLocal, globs(vars["EXCLUDE_LOCAL"])...)
 	e.ExcludeRemote = append(e.ExcludeRemote, globs(vars["EXCLUDE_REMOTE"])...)
@@ -150,18 +152,19 @@ func parse(vars map[string]string) (*Endpoint, error) {
 	case "fail":
 		e.OnConflictFail = true
 	default:
-		return nil, fmt.Errorf("ON_CONFLICT=%q: keep or fail", v)
+		errs = append(errs, fmt.Errorf("ON_CONFLICT=%q: keep or fail", v))
 	}
 	switch e.SSH = vars["SSH"]; e.SSH {
 	case "", "native", "openssh":
 	default:
-		return nil, fmt.Errorf("SSH=%q: native or openssh, or leave it out", e.SSH)
+		errs = append(errs, fmt.Errorf("SSH=%q: native or openssh, or leave it out", e.SSH))
 	}
-	if err := e.setMaxDelete(vars["MAX_DELETE"]); err != nil {
-		return nil, err
-	}
+	errs = append(errs, e.setMaxDelete(vars["MAX_DELETE"]))
 	if e.LocalSync() && e.ServerName != "localhost" {
-		return nil, fmt.Errorf("SMDCLIENTOPTS has -l, but SERVERNAME is %q, not localhost", e.ServerName)
+		errs = append(errs, fmt.Errorf("SMDCLIENTOPTS has -l, but SERVERNAME is %q, not localhost", e.ServerName))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
 	}
 	return e, nil
 }

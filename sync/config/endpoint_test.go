@@ -115,6 +115,9 @@ func TestLoad(t *testing.T) {
 		"switches": {minimal + "DEBUG=true\nNOTIFY_NEW_MAIL=Yes\n", with(func(e *config.Endpoint) {
 			e.Debug, e.NotifyNewMail = true, true
 		})},
+		"subscribed folders only": {minimal + "SUBSCRIBED_ONLY=true\n", with(func(e *config.Endpoint) {
+			e.SubscribedOnly = true
+		})},
 		"switches off": {minimal + "DEBUG=false\nNOTIFY_NEW_MAIL=\n", with(func(*config.Endpoint) {})},
 		"what SMD does not know": {minimal + "ON_CONFLICT=fail\nSSH=openssh\nREMOTE_PROGRAM=.local/bin/smd-applet\n", with(func(e *config.Endpoint) {
 			e.OnConflictFail, e.SSH, e.RemoteProgram = true, "openssh", ".local/bin/smd-applet"

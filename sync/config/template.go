@@ -53,6 +53,9 @@ MAILBOX=Maildir
 #EXCLUDE_LOCAL=
 #EXCLUDE_REMOTE=
 
+# Only folders that are subscribed to at the server (Dovecot, Courier); needs smd-applet there.
+#SUBSCRIBED_ONLY=true
+
 # More options for smd-client and smd-server.
 #SMDCLIENTOPTS=
 #SMDSERVEROPTS=

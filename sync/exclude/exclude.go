@@ -3,6 +3,7 @@ package exclude
 
 import (
 	"fmt"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -58,8 +59,13 @@ func bad(glob string, err error) error {
 }
 
 // Match reports whether the folder is left out. What lies below a folder that
-// matches is for the caller not to enter.
+// matches is for the caller not to enter. The cur, new and tmp of a folder are no
+// folders: Mail/*r is not all of Mail.
 func (m *Matcher) Match(folder string) bool {
+	switch path.Base(folder) {
+	case "cur", "new", "tmp":
+		return false
+	}
 	for _, g := range m.globs {
 		if g.MatchString(folder) {
 			return true

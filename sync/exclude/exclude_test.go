@@ -30,6 +30,11 @@ func TestMatch(t *testing.T) {
 			in:    []string{"Mail/old", "Mail/.old", "Mail/.a/b/old", "Mail/Spam.old"},
 			out:   []string{"Mail", "Mail/older", "Mailold"},
 		},
+		"a part of a folder is no folder": {
+			globs: []string{"Mail/*r", "Mail/*w"},
+			in:    []string{"Mail/.far", "Mail/.a/cur2r"},
+			out:   []string{"Mail/cur", "Mail/new", "Mail/.a/cur"},
+		},
 		"question mark matches one character, a slash or a dot too": {
 			globs: []string{"Mail?Spam"},
 			in:    []string{"Mail/Spam", "Mail.Spam", "Mail Spam", "Mail\nSpam", "MailüSpam"},

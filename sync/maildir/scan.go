@@ -32,8 +32,9 @@ type Listing struct {
 
 // ScanOptions says what a scan leaves out.
 type ScanOptions struct {
-	// Excluded reports whether the folder at a local path (below home), with
-	// all below it, is left out; nil leaves nothing out.
+	// Excluded reports whether the directory at a local path (below home), with
+	// all below it, is left out; nil leaves nothing out. It is asked of folders
+	// and then of the cur and new in them, never of a mailbox root itself.
 	Excluded func(local string) bool
 	// StrayAge is how old one of our own temporary files must be to be removed
 	// in passing; zero removes them all, which only the holder of the mailbox
@@ -47,6 +48,8 @@ type Report struct {
 	Excluded []string        // local paths left out
 	Skipped  []string        // local paths of links not followed, and of folders whose names no wire can carry
 	Strays   int             // our own left-over temporary files removed
+	// Unreadable are the local paths [Store.Folders] could not look into.
+	Unreadable []string
 }
 
 // Scan walks every mailbox root and hands each cur and new directory to visit
@@ -129,17 +132,24 @@ func (w *walker) walk(ctx context.Context, b box, dir string, above []inode, lin
 		}
 		switch e.Name() {
 		case "tmp":
+			if w.visit == nil {
+				continue
+			}
 			n, err := cleanStrays(b.root, child, w.opt.StrayAge)
 			if err != nil {
 				return scanError(path.Join(b.Local, child), err)
 			}
 			w.report.Strays += n
 		case "cur", "new":
-			if err := w.messages(ctx, b, dir, e.Name()); err != nil {
+			if sub := path.Join(b.Local, child); w.opt.Excluded != nil && w.opt.Excluded(sub) {
+				w.report.Excluded = append(w.report.Excluded, sub)
+				continue
+			}
+			if err := w.tolerate(ctx, w.messages(ctx, b, dir, e.Name())); err != nil {
 				return err
 			}
 		default:
-			if err := w.walk(ctx, b, child, above, linked || link); err != nil {
+			if err := w.tolerate(ctx, w.walk(ctx, b, child, above, linked || link)); err != nil {
 				return err
 			}
 		}
@@ -171,6 +181,10 @@ func (w *walker) messages(ctx context.Context, b box, dir, sub string) error {
 		return err
 	}
 	l := Listing{Folder: folder, Local: Folder{Root: b.root, Dir: dir, Path: local}, Sub: sub}
+	if w.visit == nil {
+		w.report.Folders[folder] = true
+		return readable(l.Local, sub)
+	}
 	var links []string
 	l.Files, links, err = List(ctx, l.Local, sub)
 	if err != nil {

@@ -156,7 +156,7 @@ func (t *tail) Write(b []byte) (int, error) {
 		t.kept = append(t.kept[:0], t.kept[n:]...)
 	}
 	if t.copy != nil {
-		_, _ = io.WriteString(t.copy, visible(string(b)))
+		_, _ = io.WriteString(t.copy, Visible(string(b)))
 	}
 	return len(b), nil
 }
@@ -164,12 +164,12 @@ func (t *tail) Write(b []byte) (int, error) {
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return visible(string(t.kept))
+	return Visible(string(t.kept))
 }
 
-// visible replaces control characters, which a hostile peer could steer a
+// Visible replaces control characters, which a hostile peer could steer a
 // terminal with.
-func visible(s string) string {
+func Visible(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' || (r >= 0x20 && r != 0x7f && (r < 0x80 || r > 0x9f)) {
 			return r

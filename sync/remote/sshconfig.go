@@ -38,7 +38,7 @@ func resolveOptions(ctx context.Context, alias string) (options, error) {
 	if err != nil {
 		return nil, &fault.Error{
 			Kind: fault.Config, Op: "read the ssh configuration of", Path: alias,
-			Err:  fmt.Errorf("ssh -G: %w: %s", err, strings.TrimSpace(visible(stderr.String()))),
+			Err:  fmt.Errorf("ssh -G: %w: %s", err, strings.TrimSpace(Visible(stderr.String()))),
 			Hint: "correct ~/.ssh/config",
 		}
 	}

@@ -95,7 +95,7 @@ func (s *scanned) keepUnseen(excluded func(string) bool) {
 		keep, ok := folders[name.Folder]
 		if !ok {
 			folder, err := s.store.Folder(name.Folder)
-			keep = err != nil || isExcluded(folder.Path, excluded) || isExcluded(folder.Path, func(dir string) bool { return links[dir] })
+			keep = err != nil || isExcluded(path.Join(folder.Path, "cur"), excluded) || isExcluded(folder.Path, func(dir string) bool { return links[dir] })
 			folders[name.Folder] = keep
 		}
 		s.kept[i] = keep || s.isLink(name, links)
@@ -111,6 +111,7 @@ func (s *scanned) isLink(name maildir.Name, links map[string]bool) bool {
 	return err == nil && (links[p.Path()] || links[path.Dir(p.Path())])
 }
 
+// isExcluded reports whether a local path, or one above it, is left out.
 func isExcluded(local string, excluded func(string) bool) bool {
 	if excluded == nil {
 		return false

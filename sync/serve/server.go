@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 
 	"smd-applet/sync/delta"
 	"smd-applet/sync/fault"
@@ -215,7 +216,7 @@ func (s *server) open(r smd1.Request, name string) (f *os.File, from, size int64
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	if isExcluded(place.Folder.Path, s.opt.Excluded) {
+	if isExcluded(path.Dir(place.Path()), s.opt.Excluded) {
 		return nil, 0, 0, fs.ErrNotExist
 	}
 	if f, err = place.Open(); err != nil {

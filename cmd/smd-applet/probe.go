@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"smd-applet/sync/config"
+	"smd-applet/sync/fault"
+	"smd-applet/sync/probe"
+)
+
+// newProbe is what smd-check-conf and SUBSCRIBED_ONLY=true start at the other end.
+func newProbe() *cobra.Command {
+	return &cobra.Command{
+		Use:    "probe CLIENTNAME mailbox...",
+		Short:  "tell of this end's mailboxes: folders, subscriptions, free space (started by the other end)",
+		Args:   cobra.MinimumNArgs(2),
+		Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			paths, err := config.DefaultPaths()
+			if err != nil {
+				return err
+			}
+			names := make([]string, len(args)-1)
+			for i, m := range args[1:] {
+				if names[i], err = config.CleanMailbox(m); err != nil {
+					return fault.New(fault.Config, "probe", m, err)
+				}
+			}
+			a, err := probe.Look(cmd.Context(), paths.Home, names)
+			if err != nil {
+				return err
+			}
+			a.Version = fmt.Sprintf("smd-applet %s", version)
+			return a.Write(cmd.OutOrStdout())
+		},
+	}
+}

@@ -1,0 +1,155 @@
+// Package probe is what one end says of itself and its mailboxes: which folders
+// there are, what is subscribed to, how much room is left and what time it is. It
+// speaks of folders, never of messages, and changes nothing.
+package probe
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"smd-applet/sync/fault"
+	"smd-applet/sync/maildir"
+	"smd-applet/sync/subscribe"
+	"smd-applet/sync/translate"
+)
+
+// Answer is what an end says.
+type Answer struct {
+	Version   string    `json:"version,omitempty"` // of its program
+	Time      time.Time `json:"time"`
+	Mailboxes []Mailbox `json:"mailboxes"`
+}
+
+// Mailbox is one mailbox root. All paths are below the home.
+type Mailbox struct {
+	Name string `json:"name"`
+	// Missing says why there is no such mailbox, in words; the rest is empty then.
+	Missing     string   `json:"missing,omitempty"`
+	Folders     []string `json:"folders"`               // that may hold messages
+	Directories []string `json:"directories,omitempty"` // the others
+	Skipped     []string `json:"skipped,omitempty"`     // links not followed, and names no wire can carry
+	Unreadable  []string `json:"unreadable,omitempty"`
+	Free        *int64   `json:"free,omitempty"` // bytes on its disk that the user may fill; nil: not known
+	ReadOnly    bool     `json:"readOnly,omitempty"`
+	// Subscribed are the keys of its list of subscriptions; nil: there is none.
+	Subscribed []string `json:"subscribed"`
+}
+
+// Look finds out about mailboxes below home. It ends early only with ctx.
+func Look(ctx context.Context, home string, mailboxes []string) (*Answer, error) {
+	a := &Answer{Time: time.Now()}
+	for _, name := range mailboxes {
+		m, err := look(ctx, home, name)
+		if err != nil {
+			return nil, err
+		}
+		a.Mailboxes = append(a.Mailboxes, m)
+	}
+	return a, nil
+}
+
+func look(ctx context.Context, home, name string) (m Mailbox, err error) {
+	m = Mailbox{Name: name}
+	store, err := maildir.Open(home, []maildir.Box{{Local: name, Remote: name}}, translate.Identity(), false)
+	if err != nil {
+		cause := err
+		if f := fault.As(err); f.Err != nil {
+			cause = f.Err
+		}
+		m.Missing = cause.Error()
+		return m, nil
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	var seen []string
+	report, err := store.Folders(ctx, maildir.ScanOptions{Excluded: func(dir string) bool {
+		if base := filepath.Base(dir); base != "cur" && base != "new" {
+			seen = append(seen, dir)
+		}
+		return false
+	}})
+	if err != nil {
+		return m, err
+	}
+	m.Folders = slices.Sorted(maps.Keys(report.Folders))
+	for _, dir := range seen {
+		if !report.Folders[dir] {
+			m.Directories = append(m.Directories, dir)
+		}
+	}
+	slices.Sort(m.Directories)
+	m.Skipped, m.Unreadable = report.Skipped, report.Unreadable
+	dir := filepath.Join(home, name)
+	var fs unix.Statfs_t
+	if unix.Statfs(dir, &fs) == nil {
+		free := int64(min(uint64(max(fs.Bavail, 0))*uint64(fs.Bsize), 1<<62))
+		m.Free = &free
+	}
+	m.ReadOnly = unix.Access(dir, unix.W_OK) != nil
+	if lists, err := subscribe.Load(home, []string{name}); err == nil {
+		m.Subscribed = lists[name].Keys()
+	}
+	return m, nil
+}
+
+// greeting begins an answer: a shell's start-up files may print something before.
+const greeting = "smd-applet probe 1\n"
+
+// Write writes the answer for [Read].
+func (a *Answer) Write(w io.Writer) error {
+	if _, err := io.WriteString(w, greeting); err != nil {
+		return err
+	}
+	return json.NewEncoder(w).Encode(a)
+}
+
+// What an answer may take before memory is taken no more, in bytes.
+const (
+	maxNoise  = 64 << 10
+	maxAnswer = 32 << 20
+)
+
+// Read reads what [Answer.Write] wrote at the other end.
+func Read(r io.Reader) (*Answer, error) {
+	b := bufio.NewReader(io.LimitReader(r, maxNoise+maxAnswer))
+	for noise := 0; ; {
+		line, err := b.ReadSlice('\n')
+		if string(line) == greeting {
+			break
+		}
+		noise += len(line)
+		if (err != nil && !errors.Is(err, bufio.ErrBufferFull)) || noise > maxNoise {
+			return nil, errors.New("it does not tell of itself")
+		}
+	}
+	a := new(Answer)
+	if err := json.NewDecoder(b).Decode(a); err != nil {
+		return nil, fmt.Errorf("what it tells of itself can't be read: %w", err)
+	}
+	return a, nil
+}
+
+// Subscriptions are the lists of all mailboxes. One that has none is an error of
+// kind [fault.Config].
+func (a *Answer) Subscriptions() (subscribe.Mailboxes, error) {
+	lists := make(subscribe.Mailboxes, len(a.Mailboxes))
+	for _, m := range a.Mailboxes {
+		if m.Subscribed == nil {
+			return nil, &fault.Error{
+				Kind: fault.Config, Op: "read the subscriptions", Path: m.Name, Err: errors.New("the mail server keeps no list of them there"),
+				Hint: "remove SUBSCRIBED_ONLY from the configuration, and name folders in EXCLUDE",
+			}
+		}
+		lists[m.Name] = subscribe.Of(m.Subscribed)
+	}
+	return lists, nil
+}
