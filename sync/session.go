@@ -12,6 +12,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"smd-applet/sync/apply"
@@ -383,7 +384,10 @@ func (r *session) remoteArgs() []string {
 		args = append(args, "--override-db", noState)
 	}
 	args = append(args, r.endpoint.ClientName)
-	return append(args, r.endpoint.RemoteMailboxes()...)
+	for _, m := range r.endpoint.RemoteMailboxes() {
+		args = append(args, strings.ReplaceAll(m, " ", "%20")) // as the configuration has it
+	}
+	return args
 }
 
 // attempt makes the run with one command line at the other end.

@@ -81,6 +81,9 @@ func remoteFault(program, host string, exit *remote.ExitError) *fault.Error {
 			if kind, known := fault.OfCause(cause); known {
 				f.Kind = kind
 				f.Hint = "at the server: " + f.WayOut()
+				if kind == fault.Conflict {
+					f.Hint = "pull first, which keeps both versions, then push again"
+				}
 			}
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -19,33 +18,6 @@ import (
 )
 
 const megabyte = 1 << 20
-
-// asWitness makes the test binary run a program and write the most memory it
-// had to a file: the program it names, and the file.
-const (
-	asWitness   = "SMD_APPLET_WITNESS_OF"
-	witnessFile = "SMD_APPLET_WITNESS_FILE"
-)
-
-func TestMain(m *testing.M) {
-	program := os.Getenv(asWitness)
-	if program == "" {
-		os.Exit(m.Run())
-	}
-	cmd := exec.Command(program, os.Args[1:]...)
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	_ = cmd.Run() // its status is passed on
-	peak := strconv.FormatInt(peakOf(cmd.ProcessState), 10)
-	if err := os.WriteFile(os.Getenv(witnessFile), []byte(peak), 0o600); err != nil {
-		os.Exit(1)
-	}
-	os.Exit(cmd.ProcessState.ExitCode())
-}
-
-// peakOf is the most memory a process had, in bytes. That of a large parent
-// counts, from before the child became a program of its own: so there is a small
-// witness in between.
-func peakOf(s *os.ProcessState) int64 { return s.SysUsage().(*syscall.Rusage).Maxrss << 10 }
 
 // witness makes a program that is the real one and tells its peak memory.
 func witness(t *testing.T, bin string) (program string, peak func() int64) {

@@ -21,8 +21,44 @@ import (
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	bin := synctest.BuildBinary(t)
-	testscript.Run(t, testscript.Params{
-		Dir: filepath.Join("testdata", "script"),
+	testscript.Run(t, scripts(t, "script", bin))
+}
+
+// TestStock runs testdata/stock: scripts in which the other end is stock SMD,
+// acted by a [player]. Nothing of ours is at the server.
+func TestStock(t *testing.T) {
+	t.Parallel()
+	xdelta3(t)
+	self, err := filepath.Abs(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := synctest.BuildBinary(t)
+	p := scripts(t, "stock", bin)
+	home := p.Setup
+	p.Setup = func(env *testscript.Env) error {
+		stock := filepath.Join(env.WorkDir, "usr", "bin")
+		env.Setenv("STOCK", stock)
+		err := errors.Join(home(env), os.MkdirAll(stock, 0o700))
+		for _, name := range []string{"smd-pull", "smd-push", "smd-loop"} {
+			err = errors.Join(err, os.Symlink(filepath.Join(bin, "smd-applet"), filepath.Join(stock, name)))
+		}
+		return err
+	}
+	p.Cmds["sshd"] = scriptSSHD(t)
+	p.Cmds["stock"] = scriptStock(self)
+	p.Cmds["played"] = scriptPlayed
+	p.Cmds["play"] = scriptPlay(bin)
+	p.Cmds["state"] = scriptState
+	testscript.Run(t, p)
+}
+
+// scripts are the parameters of the scripts in a directory of testdata, with
+// the programs in bin at both ends.
+func scripts(t *testing.T, dir, bin string) testscript.Params {
+	t.Helper()
+	return testscript.Params{
+		Dir: filepath.Join("testdata", dir),
 		Setup: func(env *testscript.Env) error {
 			home := filepath.Join(env.WorkDir, "home")
 			env.Cd = home
@@ -40,7 +76,7 @@ func TestScripts(t *testing.T) {
 			}
 			return false, fmt.Errorf("unknown condition %q", name)
 		},
-	})
+	}
 }
 
 // usage ends a script that uses a command wrongly.
@@ -50,11 +86,12 @@ func usage(ts *testscript.TestScript, ok bool, how string) {
 	}
 }
 
-// scriptSSHD starts a server and makes it known: sshd alias.
-func scriptSSHD(t *testing.T, bin string) func(*testscript.TestScript, bool, []string) {
+// scriptSSHD starts a server, with programs first in its $PATH, and makes it
+// known: sshd alias.
+func scriptSSHD(t *testing.T, path ...string) func(*testscript.TestScript, bool, []string) {
 	return func(ts *testscript.TestScript, neg bool, args []string) {
 		usage(ts, !neg && len(args) == 1, "sshd alias")
-		s := synctest.StartSSHD(t, synctest.SSHDOptions{ServerHome: filepath.Join(ts.Getenv("WORK"), "server"), PathPrepend: []string{bin}})
+		s := synctest.StartSSHD(t, synctest.SSHDOptions{ServerHome: filepath.Join(ts.Getenv("WORK"), "server"), PathPrepend: path})
 		s.WriteClientHome(t, ts.Getenv("HOME"), args[0])
 	}
 }

@@ -137,6 +137,15 @@ func merged(dst, have maildir.Name, flags string) maildir.Name {
 	return maildir.Name{Folder: dst.Folder, Sub: "cur", File: maildir.JoinFlags(dst.Unique(), flags)}
 }
 
+// moved is the place of a message that the other end moved from src to dst: dst
+// where this end left it alone, else with the flags of both.
+func moved(src, have, dst maildir.Name) maildir.Name {
+	if have == src {
+		return dst
+	}
+	return merged(dst, have, maildir.MergeFlags(src.Flags(), have.Flags(), dst.Flags()))
+}
+
 // rename moves a message at this end, and sees to it that the folder exists.
 func (r *run) rename(ctx context.Context, from, to maildir.Name) error {
 	if from == to {
@@ -219,7 +228,7 @@ func (r *run) moveFlags(ctx context.Context, a *delta.Action, src, dst maildir.N
 		r.removeLater(have, a.Sum)
 		return nil
 	}
-	return r.rename(ctx, have, merged(dst, have, maildir.MergeFlags(src.Flags(), have.Flags(), dst.Flags())))
+	return r.rename(ctx, have, moved(src, have, dst))
 }
 
 // moveFlagsElsewhere handles a flag change of a message this end has moved to
@@ -269,8 +278,7 @@ func (r *run) move(ctx context.Context, a *delta.Action, src, dst maildir.Name) 
 	if !ok {
 		return r.fetch(a, dst)
 	}
-	to := merged(dst, have, maildir.MergeFlags(src.Flags(), have.Flags(), dst.Flags()))
-	err = r.rename(ctx, have, to)
+	err = r.rename(ctx, have, moved(src, have, dst))
 	if errors.Is(err, fs.ErrNotExist) {
 		// It went away between the look and the move: the other end has it.
 		return r.fetch(a, dst)
