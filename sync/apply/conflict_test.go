@@ -359,3 +359,28 @@ func TestDamageIsMended(t *testing.T) {
 		}
 	}
 }
+
+// Looking for a message that was moved here does not sweep away what the same
+// run has just copied and not yet put in place.
+func TestCopyBeforeAConflict(t *testing.T) {
+	t.Parallel()
+	server, client, one := pair(t)
+	two, err := server.box.DeliverContent("box", []byte("Subject: two\n\nbody two\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	settle(t, server, client)
+	for _, change := range []func() (string, error){
+		func() (string, error) { return server.box.Copy(one, "aaa") },
+		func() (string, error) { return server.box.Flag(two, "S") },
+		func() (string, error) { return client.box.Move(two, "other") },
+	} {
+		if _, err := change(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	settle(t, server, client)
+	if have := contents(t, client); have["Subject: one\n\nbody\n"] != 2 || have["Subject: two\n\nbody two\n"] != 1 {
+		t.Errorf("there are %v", have)
+	}
+}

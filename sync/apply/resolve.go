@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 
 	"smd-applet/sync/delta"
 	"smd-applet/sync/fault"
@@ -409,7 +410,8 @@ func (r *run) findLocalOnly(ctx context.Context) error {
 		theirs[a.Dst] = true
 	}
 	r.localOnly = make(map[maildir.Sum]maildir.Name)
-	_, err := r.opt.Store.Scan(ctx, maildir.ScanOptions{Excluded: r.opt.Excluded}, func(l maildir.Listing) error {
+	// What lies in tmp is this run's: messages that are to be put in place.
+	_, err := r.opt.Store.Scan(ctx, maildir.ScanOptions{Excluded: r.opt.Excluded, StrayAge: math.MaxInt64}, func(l maildir.Listing) error {
 		for _, f := range l.Files {
 			n := maildir.Name{Folder: l.Folder, Sub: l.Sub, File: f.Name}
 			name := n.String()
