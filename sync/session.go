@@ -205,7 +205,7 @@ func (r *session) hooked(ctx context.Context, clientLog, serverLog io.Writer) (r
 		return r.exchange(ctx, serverLog)
 	}
 	h, err := hooks.Open(hooks.Options{
-		Dir: r.Paths.HooksDir, Home: r.Paths.Home, Endpoint: r.endpoint.Name, Direction: string(r.direction), Output: clientLog,
+		Dir: r.Paths.HooksDir, Home: r.Paths.Home, Endpoint: r.endpoint.Name, Direction: string(r.direction), Output: clientLog, Log: r.Log,
 	})
 	if err != nil {
 		return Result{}, err

@@ -9,16 +9,17 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	stdsync "sync"
-	"syscall"
 	"time"
 
 	"smd-applet/sync/fault"
+	"smd-applet/sync/program"
 )
 
 // Options are what the hooks of one run are told.
@@ -28,6 +29,8 @@ type Options struct {
 	Endpoint  string
 	Direction string    // "pull" or "push"
 	Output    io.Writer // takes what they say
+	Log       *slog.Logger
+	Limit     time.Duration // how long each may take; 0: [program.Limit]
 }
 
 // The moments of a run, in its hooks' words.
@@ -146,20 +149,20 @@ func (h *Hooks) Run(ctx context.Context, when string, status int) error {
 	return failed
 }
 
-// grace is how long a hook may go on when the run is called off.
-const grace = 2 * time.Second
+// patience is how long a hook may run before the log tells of it.
+const patience = time.Minute
 
 func (h *Hooks) run(ctx context.Context, path, when string, status int) error {
-	cmd := exec.CommandContext(ctx, path, when, h.Direction, h.Endpoint, strconv.Itoa(status))
+	cmd := exec.Command(path, when, h.Direction, h.Endpoint, strconv.Itoa(status))
 	cmd.Dir = h.Home
 	cmd.Env = append(
 		os.Environ(), "SMD_ENDPOINT="+h.Endpoint, "SMD_DIRECTION="+h.Direction,
 		"SMD_STATUS="+strconv.Itoa(status), "SMD_CHANGES="+h.changes.Name(),
 	)
 	cmd.Stdout, cmd.Stderr = h.Output, h.Output
-	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
-	cmd.WaitDelay = grace
-	if err := cmd.Run(); err != nil {
+	slow := time.AfterFunc(patience, func() { h.Log.Info("waiting for a hook, the mailbox is locked meanwhile", "hook", path) })
+	defer slow.Stop()
+	if err := program.Run(ctx, h.Limit, cmd); err != nil {
 		return &fault.Error{
 			Kind: fault.Hook, Op: "run the hook", Path: path, Err: err,
 			Hint: fmt.Sprintf("see what it said in the log of %s, and mend it or make it not executable", h.Endpoint),
