@@ -1,10 +1,8 @@
 package maildir
 
 import (
-	"bytes"
 	"crypto/sha1" // the digest smd 1.3 speaks; it identifies, it does not protect
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -34,83 +32,35 @@ type Sum struct {
 	Header, Body Digest
 }
 
-// ErrNotMessage is returned for content without an empty line; [ErrEmpty] for none.
-var (
-	ErrNotMessage = errors.New("not a message: it has no empty line after a header")
-	ErrEmpty      = errors.New("empty file")
-)
-
 // Hasher computes a [Sum] of what is written to it.
 type Hasher struct {
+	Splitter
 	header, body hash.Hash
-	inBody       bool
-	newline      bool // the last header byte was '\n'
-	headerLen    int64
-	size         int64
+	sum          Sum // the last result, here so that it is not allocated
 }
 
 // NewHasher returns a Hasher; [Hasher.Reset] makes it good for another message.
-func NewHasher() *Hasher { return &Hasher{header: sha1.New(), body: sha1.New()} }
+func NewHasher() *Hasher {
+	h := &Hasher{header: sha1.New(), body: sha1.New()}
+	h.Splitter = NewSplitter(h.header, h.body)
+	return h
+}
 
 // Reset forgets all that was written.
 func (h *Hasher) Reset() {
+	h.Splitter.Reset()
 	h.header.Reset()
 	h.body.Reset()
-	h.inBody, h.newline, h.headerLen, h.size = false, false, 0, 0
 }
-
-// Write never fails.
-func (h *Hasher) Write(p []byte) (int, error) {
-	if len(p) == 0 {
-		return 0, nil
-	}
-	h.size += int64(len(p))
-	rest := p
-	if !h.inBody {
-		end := h.headerEnd(p)
-		if end < 0 {
-			end = len(p)
-			h.newline = len(p) > 0 && p[len(p)-1] == '\n'
-		} else {
-			h.inBody = true
-		}
-		h.header.Write(p[:end])
-		h.headerLen += int64(end)
-		rest = p[end:]
-	}
-	h.body.Write(rest)
-	return len(p), nil
-}
-
-// headerEnd returns the index behind the first empty line that ends in p, or -1.
-func (h *Hasher) headerEnd(p []byte) int {
-	if h.newline && len(p) > 0 && p[0] == '\n' {
-		return 1
-	}
-	if i := bytes.Index(p, []byte("\n\n")); i >= 0 {
-		return i + 2
-	}
-	return -1
-}
-
-// Size returns the number of bytes written.
-func (h *Hasher) Size() int64 { return h.size }
-
-// HeaderLen returns the length of the header in bytes, the empty line included.
-func (h *Hasher) HeaderLen() int64 { return h.headerLen }
 
 // Sum returns the digests, or [ErrEmpty] or [ErrNotMessage].
 func (h *Hasher) Sum() (Sum, error) {
-	var s Sum
-	switch {
-	case h.size == 0:
-		return s, ErrEmpty
-	case !h.inBody:
-		return s, ErrNotMessage
+	if err := h.Whole(); err != nil {
+		return Sum{}, err
 	}
-	h.header.Sum(s.Header[:0])
-	h.body.Sum(s.Body[:0])
-	return s, nil
+	h.header.Sum(h.sum.Header[:0])
+	h.body.Sum(h.sum.Body[:0])
+	return h.sum, nil
 }
 
 // bufferSize is what one read of a message asks for: most messages fit.
