@@ -68,8 +68,9 @@ func TestFailureTextsAreTame(t *testing.T) {
 	if got := (&Failure{Op: long, Path: long, Text: long, Hint: long, Context: long}).Err(); len(got.Error())+len(got.WayOut()) > 32<<10 || got.Context != "" {
 		t.Errorf("%d bytes are kept", len(got.Error())+len(got.WayOut()))
 	}
+	draw := rapid.MakeCustom[Failure](anything)
 	rapid.Check(t, func(t *rapid.T) {
-		f := anything.Draw(t, "messages").Failure
+		f := draw.Draw(t, "failure")
 		e := f.Err()
 		for _, s := range []string{e.Error(), e.WayOut(), e.Context, e.Cause} {
 			if i := strings.IndexFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {

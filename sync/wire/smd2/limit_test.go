@@ -21,7 +21,7 @@ func TestLimitUp(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var wire bytes.Buffer
 			l := Limit(t.Context(), readWriter{nil, &wire}, rate, 0)
-			content := random(1, int(min(rate*10, 10<<20)))
+			content := bytes.Repeat([]byte("0123456789abcdef"), int(min(rate*10, 4<<20)/16))
 			start := time.Now()
 			n, err := l.Write(content)
 			if err != nil || n != len(content) || !bytes.Equal(wire.Bytes(), content) {
