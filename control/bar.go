@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,6 +83,8 @@ func headline(s *Status) string {
 		return "syncing"
 	case s.Overall == sync.Idle:
 		return "in sync"
+	case s.Overall == sync.Paused && slices.ContainsFunc(s.Endpoints, func(ep Endpoint) bool { return !ep.Paused }):
+		return "waiting"
 	}
 	return string(s.Overall)
 }
@@ -132,6 +135,11 @@ func (ep *Endpoint) line(now time.Time) string {
 		text = fmt.Sprintf("%s, %s", ep.Direction, ep.Phase)
 	case ep.Paused:
 		text = "paused"
+		if !ep.PausedUntil.IsZero() {
+			text += ", goes on " + when(ep.PausedUntil, now)
+		}
+	case ep.Waiting != "":
+		text = waits[ep.Waiting]
 	case failed != nil:
 		text = failed.Message
 	case !ep.LastSuccess.IsZero():
@@ -148,6 +156,12 @@ func (ep *Endpoint) line(now time.Time) string {
 		text += ", next try " + when(ep.NextRun, now)
 	}
 	return text
+}
+
+// waits tells why an endpoint waits.
+var waits = map[sync.Wait]string{
+	sync.WaitAsleep: "waiting, the machine is going to sleep", sync.WaitOffline: "offline, waiting for a network",
+	sync.WaitMetered: "waiting, the network is metered",
 }
 
 // failure is what to tell of, but for held deletions, which are told with their

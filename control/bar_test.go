@@ -43,7 +43,9 @@ var states = map[string]*Status{
 		ep.Held = []sync.HeldFolder{{Folder: "Mail", Count: 70, By: sync.Pull}}
 		ep.Problem = &sync.Problem{Err: &fault.Error{Kind: fault.Held}, Since: noon, Count: 1}
 	}),
-	"off": nil,
+	"metered": state(sync.Paused, func(ep *sync.EndpointState) { ep.Waiting = sync.WaitMetered }),
+	"nap":     state(sync.Paused, func(ep *sync.EndpointState) { ep.Paused, ep.PausedUntil = true, noon.Add(time.Hour) }),
+	"off":     nil,
 }
 
 func TestLines(t *testing.T) {
@@ -52,6 +54,8 @@ func TestLines(t *testing.T) {
 		"idle":      "work: synced at 11:00",
 		"syncing":   "work: pull, transferring 3/12",
 		"paused":    "work: paused",
+		"nap":       "work: paused, goes on at 13:00",
+		"metered":   "work: waiting, the network is metered",
 		"offline":   "work: connect: mailhost: the server can't be reached, next try at 12:01",
 		"held":      "work: synced at 11:00, 70 deletions held back",
 		"attention": "work: " + auth.Error(),
@@ -70,6 +74,7 @@ func TestPolybar(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"idle": "mail in sync", "syncing": "%{F#3e8ede}mail syncing 3/12%{F-}", "paused": "%{F#8b8d98}mail paused%{F-}",
+		"metered":   "%{F#8b8d98}mail waiting%{F-}",
 		"attention": "%{F#e5484d}mail the server refused the login%{F-}", "off": "%{F#8b8d98}mail not running%{F-}",
 	} {
 		if got := Bar("polybar", states[name], noon, false); got != want {

@@ -24,7 +24,7 @@
 //	          five a second, until the client hangs up
 //	sync      pulls and pushes now; with wait the answer comes after the last
 //	          run (the client keeps the connection open until then)
-//	pause     stops the endpoint until resume
+//	pause     stops the endpoint until resume, or for "seconds"
 //	resume    ends the pause, and syncs
 //	confirm   lets the endpoint's held deletions happen (an endpoint is needed)
 //	restore   brings their messages back (an endpoint is needed)

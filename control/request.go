@@ -15,6 +15,9 @@ import (
 // maxRequest bounds a request's line, with its end.
 const maxRequest = 4096
 
+// maxPause is the longest pause that ends by itself, in seconds: a year.
+const maxPause = 366 * 24 * 60 * 60
+
 // Verb is what a request wants done.
 type Verb string
 
@@ -39,6 +42,7 @@ type Request struct {
 	Do       Verb   `json:"do"`
 	Endpoint string `json:"endpoint,omitempty"` // empty: all
 	Wait     bool   `json:"wait,omitempty"`     // Sync: answer when the runs have ended
+	Seconds  int    `json:"seconds,omitempty"`  // Pause: how long; 0: until Resume
 }
 
 // parseRequest reads a request's line. Errors are of kind [fault.Protocol].
@@ -56,6 +60,8 @@ func parseRequest(line []byte) (Request, error) {
 		err = errors.New("an empty line")
 	case !slices.Contains(verbs, r.Do):
 		err = fmt.Errorf("no such request: %.40q", r.Do)
+	case r.Seconds < 0 || r.Seconds > maxPause:
+		err = fmt.Errorf("a pause has 0 to %d seconds", maxPause)
 	case r.Endpoint != "":
 		err = config.CheckEndpoint(r.Endpoint)
 	}

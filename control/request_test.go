@@ -10,7 +10,7 @@ import (
 
 func FuzzRequest(f *testing.F) {
 	for _, line := range []string{
-		`{"do":"status"}`, `{"do":"sync","endpoint":"work","wait":true}`, `{"do":"pause","endpoint":"../../x"}`,
+		`{"do":"status"}`, `{"do":"sync","endpoint":"work","wait":true}`, `{"do":"pause","endpoint":"../../x"}`, `{"do":"pause","seconds":60}`, `{"do":"pause","seconds":-1}`,
 		`{"do":"quit"}{"do":"quit"}`, `{"do":["status"]}`, `{"do":"follow","endpoint":"\u0000"}`, "null", "", "{",
 	} {
 		f.Add([]byte(line))

@@ -146,6 +146,10 @@ func (s *server) obey(ctx context.Context, r Request) error {
 		}
 		s.engine.SyncNow(r.Endpoint)
 	case Pause:
+		if r.Seconds > 0 {
+			s.engine.PauseUntil(r.Endpoint, time.Now().Add(time.Duration(r.Seconds)*time.Second))
+			break
+		}
 		s.engine.Pause(r.Endpoint)
 	case Resume:
 		s.engine.Resume(r.Endpoint)

@@ -27,6 +27,8 @@ type Endpoint struct {
 	Direction sync.Direction `json:"direction"` // of the run going on, or of the last one
 	sync.Progress
 	Paused      bool              `json:"paused"`
+	PausedUntil time.Time         `json:"pausedUntil,omitzero"`
+	Waiting     sync.Wait         `json:"waiting,omitempty"` // why it does nothing by itself
 	LastSuccess time.Time         `json:"lastSuccess,omitzero"`
 	LastChange  sync.Summary      `json:"lastChange"`
 	NextRun     time.Time         `json:"nextRun,omitzero"`
@@ -58,7 +60,7 @@ func statusOf(s sync.State) *Status {
 	st := &Status{Overall: s.Overall, Setup: failureOf(s.Setup), Endpoints: []Endpoint{}}
 	for _, ep := range s.Endpoints {
 		out := Endpoint{
-			Name: ep.Name, Direction: ep.Direction, Progress: ep.Progress, Paused: ep.Paused,
+			Name: ep.Name, Direction: ep.Direction, Progress: ep.Progress, Paused: ep.Paused, PausedUntil: ep.PausedUntil.Truncate(time.Second), Waiting: ep.Waiting,
 			LastSuccess: ep.LastSuccess.Truncate(time.Second), LastChange: ep.LastChange, NextRun: ep.NextRun.Truncate(time.Second),
 			Retrying: ep.Retrying, Error: failureOf(ep.LastError), Held: ep.Held,
 		}

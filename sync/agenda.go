@@ -24,7 +24,7 @@ func (s schedule) automatic() request {
 // here. It starts nothing and reads no clock; zero times mean never.
 type agenda struct {
 	schedule schedule
-	paused   bool
+	paused   bool      // or waiting: only what is asked for explicitly is done
 	resumeAt time.Time // the pause ends by itself then
 
 	wanted request // as soon as no run is going on

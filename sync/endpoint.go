@@ -36,6 +36,7 @@ type endpoint struct {
 	blind    bool // the last attempt to watch failed, and was told
 
 	waiting  []chan<- error // who asked for a sequence that has not begun; each has a slot
+	missed   request        // what was under way when the endpoint had to wait
 	sequence *sequence      // what the last trigger led to; nil when idle
 	settleAt time.Time      // the sequence goes on then
 	run      *run           // nil between runs
@@ -49,7 +50,7 @@ type ask struct {
 	reply chan error // one slot
 }
 
-func newEndpoint(ctx context.Context, e *Engine, name string, s settings, before *endpoint, p pause) *endpoint {
+func newEndpoint(ctx context.Context, e *Engine, name string, s settings, before *endpoint, p pause, machine conditions) *endpoint {
 	ep := &endpoint{
 		name:     name,
 		engine:   e,
@@ -57,14 +58,17 @@ func newEndpoint(ctx context.Context, e *Engine, name string, s settings, before
 		asks:     make(chan ask),
 		gone:     make(chan struct{}),
 		settings: s,
-		state:    EndpointState{Name: name, Direction: Pull, Progress: Progress{Phase: PhaseIdle}, Paused: p.on, PausedUntil: p.until, AnnouncesMail: s.announces()},
+		state: EndpointState{
+			Name: name, Direction: Pull, Progress: Progress{Phase: PhaseIdle}, Paused: p.on, PausedUntil: p.until,
+			Waiting: machine.hinder(s.config), AnnouncesMail: s.announces(),
+		},
 	}
 	ep.ctx, ep.end = context.WithCancel(ctx)
 	if before != nil {
 		ep.before = before.gone
 	}
 	ep.agenda.reschedule(time.Now(), s.schedule)
-	if p.on {
+	if p.on || ep.state.Waiting != "" {
 		ep.agenda.pause(p.until)
 	}
 	ep.agenda.ask(s.schedule.automatic(), false)
@@ -80,12 +84,14 @@ func (ep *endpoint) tell(f func(now time.Time)) {
 }
 
 // between has the endpoint's goroutine do f while no run is going on, and
-// returns its error; or ended, when the endpoint ends first.
-func (ep *endpoint) between(ended error, f func() error) error {
+// returns its error; or ended, when the endpoint ends first, or that of ctx.
+func (ep *endpoint) between(ctx context.Context, ended error, f func() error) error {
 	a := ask{f, make(chan error, 1)}
 	select {
 	case ep.asks <- a:
 		return <-a.reply
+	case <-ctx.Done():
+		return ctx.Err()
 	case <-ep.gone:
 		return ended
 	}
@@ -202,6 +208,9 @@ func (ep *endpoint) pause(until time.Time) {
 func (ep *endpoint) interrupt() {
 	answer(ep.waiting, ep.stopped())
 	ep.waiting = nil
+	if ep.sequence != nil {
+		ep.sequence.again = false
+	}
 	ep.cancelRun()
 	if ep.run == nil {
 		ep.drop()
@@ -220,7 +229,7 @@ func (ep *endpoint) drop() {
 // stopped is the failure of what was asked for and is not done any more.
 func (ep *endpoint) stopped() *fault.Error {
 	err := fault.New(fault.Network, "sync", ep.name, errors.New("stopped before its end"))
-	err.Endpoint, err.Hint = ep.name, "it was paused, or the program is ending"
+	err.Endpoint, err.Hint = ep.name, "it was paused, the network went, or the program is ending"
 	return err
 }
 
@@ -236,21 +245,14 @@ func answer(waiting []chan<- error, err *fault.Error) {
 }
 
 func (ep *endpoint) resume(now time.Time) {
-	if !ep.agenda.paused {
+	if !ep.state.Paused {
 		return
 	}
-	ep.agenda.resume(now)
 	ep.engine.update(ep, func(s *EndpointState) { s.Paused, s.PausedUntil = false, time.Time{} })
-}
-
-// networkUp retries what failed for the network; syncs in any case when the
-// network has just come.
-func (ep *endpoint) networkUp(came bool) {
-	switch {
-	case came:
-		ep.agenda.ask(ep.settings.schedule.automatic(), false)
-	case ep.health.failures > 0:
-		ep.agenda.ask(ep.agenda.retry, false)
+	if ep.state.Waiting == "" {
+		ep.agenda.resume(now)
+	} else {
+		ep.agenda.pause(time.Time{})
 	}
 }
 
@@ -258,6 +260,7 @@ func (ep *endpoint) networkUp(came bool) {
 func (ep *endpoint) reconfigure(now time.Time, s settings) {
 	changed := !reflect.DeepEqual(ep.settings, s)
 	ep.settings = s
+	ep.weigh(now)
 	if changed {
 		ep.engine.update(ep, func(st *EndpointState) { st.AnnouncesMail = s.announces() })
 		ep.agenda.reschedule(now, s.schedule)

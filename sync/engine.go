@@ -32,7 +32,7 @@ type Engine struct {
 	endpoints []*endpoint // in the order of the loop file
 	setup     *Problem
 	subs      map[*Subscription]struct{}
-	online    bool
+	machine   conditions
 	pausedAll pause            // new endpoints too
 	paused    map[string]pause // by name, kept while an endpoint is not listed
 	recent    []Activity
@@ -50,7 +50,6 @@ func NewEngine(opts Options) *Engine {
 		reload:  make(chan struct{}, 1),
 		checks:  make(chan struct{}),
 		subs:    make(map[*Subscription]struct{}),
-		online:  true,
 		paused:  make(map[string]pause),
 		leaving: make(map[string]*endpoint),
 	}
@@ -253,7 +252,7 @@ func (e *Engine) settleHeld(op, name string, do func(string) error) error {
 		return unknown
 	}
 	for _, ep := range e.named(name) {
-		return ep.between(unknown, func() error {
+		return ep.between(context.Background(), unknown, func() error {
 			if err := do(name); err != nil {
 				return fmt.Errorf("%s %s: %w", op, name, err)
 			}
@@ -270,21 +269,6 @@ func (e *Engine) Reload() {
 	select {
 	case e.reload <- struct{}{}:
 	default:
-	}
-}
-
-// SetOnline is a hint that the network came or went. Its coming syncs all
-// endpoints; hearing that it is there retries those that missed it.
-func (e *Engine) SetOnline(online bool) {
-	e.mu.Lock()
-	came := online && !e.online
-	e.online = online
-	e.mu.Unlock()
-	if !online {
-		return
-	}
-	for _, ep := range e.named("") {
-		ep.tell(func(time.Time) { ep.networkUp(came) })
 	}
 }
 
@@ -412,7 +396,7 @@ func (e *Engine) arrange(ctx context.Context, names []string, wanted map[string]
 		if ep != nil {
 			kept = append(kept, ep)
 		} else {
-			ep = newEndpoint(ctx, e, name, wanted[name], e.leaving[name], e.pauseOf(name, time.Now()))
+			ep = newEndpoint(ctx, e, name, wanted[name], e.leaving[name], e.pauseOf(name, time.Now()), e.conditions())
 			delete(e.leaving, name)
 			added = append(added, ep)
 		}

@@ -230,7 +230,11 @@ func newStage(t *testing.T, entries []config.LoopEntry) *stage {
 			if root == "" {
 				root = "Mail/" + name
 			}
-			return &config.Endpoint{Name: name, Mailboxes: []config.Mailbox{{Local: root}}}, s.broken[name]
+			e := &config.Endpoint{Name: name, Mailboxes: []config.Mailbox{{Local: root}}, SyncOnMetered: name == "rich"}
+			if name == "local" {
+				e.ClientOpts = []string{"-l"}
+			}
+			return e, s.broken[name]
 		},
 	})
 	return s
@@ -912,19 +916,6 @@ func TestEngineWithoutWatch(t *testing.T) {
 			t.Errorf("ran %q, want %q", calls, want)
 		}
 		s.stop()
-	})
-}
-
-func TestEngineComingOnlineSyncs(t *testing.T) {
-	t.Parallel()
-	perform(t, []config.LoopEntry{minutes(60, 60, "work")}, func(s *stage) {
-		s.player.took()
-		s.SetOnline(true) // no news
-		s.expect()
-		s.SetOnline(false)
-		s.pass(time.Second)
-		s.SetOnline(true)
-		s.expect("1s work pull", "1s work push")
 	})
 }
 

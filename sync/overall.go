@@ -7,11 +7,11 @@ import "smd-applet/sync/fault"
 //
 //   - Attention holds while the configuration or an endpoint has a problem that
 //     is not the network's.
-//   - Offline holds while the last run of an endpoint that is not paused failed
-//     for the network and no endpoint is at work. Trying to connect again is not
+//   - Offline holds while an endpoint that is not paused waits for the network, or
+//     its last run failed for that, and no endpoint is at work. Trying to connect again is not
 //     yet work: otherwise the icon would flicker at every retry.
-//   - Paused holds while all endpoints are paused and none is at work (an
-//     explicit request runs even then).
+//   - Paused holds while all endpoints are paused, or wait for a network that is
+//     not metered, and none is at work (an explicit request runs even then).
 //   - Syncing holds while an endpoint is at work.
 func overall(s State) Overall {
 	attention, offline, working := s.Setup != nil, false, false
@@ -24,8 +24,8 @@ func overall(s State) Overall {
 		if ep.Progress.Phase != PhaseIdle && (!cut || ep.Progress.Phase != PhaseConnecting) {
 			working = true
 		}
-		offline = offline || cut && !ep.Paused
-		paused = paused && ep.Paused
+		offline = offline || (cut || ep.Waiting == WaitOffline) && !ep.Paused
+		paused = paused && (ep.Paused || ep.Waiting == WaitMetered)
 	}
 	switch {
 	case attention:

@@ -83,9 +83,12 @@ func (ep *endpoint) ended(now time.Time, o outcome) {
 	}
 	ep.log(r, now, o.result, err)
 
-	if r.cancelled || ep.ctx.Err() != nil {
+	again := ep.sequence.again && err != nil
+	ep.sequence.again = false
+	switch {
+	case ep.ctx.Err() != nil, r.cancelled && !again:
 		ep.drop()
-	} else {
+	case !again:
 		ep.sequence.ended(r.direction, o.result, err)
 	}
 	var told []Event

@@ -23,6 +23,7 @@ type sequence struct {
 	asked   request
 	todo    request        // of it, and of what it turned out to need
 	waiting []chan<- error // who asked for it
+	again   bool           // the run going on is cancelled, to be made once more
 	refused bool           // a push met a conflict and is being tried once more
 
 	err     *fault.Error // of the first run that failed

@@ -41,9 +41,10 @@ func (e *Engine) choose(change func(*config.Preferences)) error {
 
 func (e *Engine) prefer(p config.Preferences) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.chosen = p
 	e.signal()
+	e.mu.Unlock()
+	e.weigh()
 }
 
 // loadPreferences reads what the menu last set. A file that can't be read

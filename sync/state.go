@@ -36,7 +36,7 @@ type Overall string
 const (
 	Idle      Overall = "idle"
 	Syncing   Overall = "syncing"
-	Paused    Overall = "paused"    // everything is paused
+	Paused    Overall = "paused"    // everything is paused, or waits for an unmetered network
 	Offline   Overall = "offline"   // the network is away; it is retried
 	Attention Overall = "attention" // a person should look
 )
@@ -87,6 +87,7 @@ type EndpointState struct {
 	Progress    Progress  // Phase is PhaseIdle when no run is going on
 	Paused      bool
 	PausedUntil time.Time    // zero: until it is resumed
+	Waiting     Wait         // why it does nothing by itself, "" when it may
 	LastSuccess time.Time    // zero: never since the start
 	LastChange  Summary      // of the last successful run, pull and push added up when they ran together
 	NextRun     time.Time    // zero: none planned

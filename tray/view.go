@@ -253,9 +253,6 @@ func configNeedsALook(s sync.State) bool {
 }
 
 func allPaused(s sync.State) bool {
-	if s.Overall == sync.Paused {
-		return true
-	}
 	for _, e := range s.Endpoints {
 		if !e.Paused {
 			return false

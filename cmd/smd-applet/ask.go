@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -40,7 +41,15 @@ func newAsk(do control.Verb, use, short string, args cobra.PositionalArgs) *cobr
 }
 
 func newPause() *cobra.Command {
-	return newAsk(control.Pause, "pause [endpoint]", "pause the running applet or loop, or one of its endpoints", cobra.MaximumNArgs(1))
+	var length time.Duration
+	cmd := newAsk(control.Pause, "pause [endpoint]", "pause the running applet or loop, or one of its endpoints", cobra.MaximumNArgs(1))
+	cmd.Flags().DurationVar(&length, "for", 0, "how long, such as 30m or 2h; else until it is resumed")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		seconds := int(length.Round(time.Second) / time.Second)
+		_, err := ask(cmd.Context(), os.Stderr, control.Request{Do: control.Pause, Endpoint: optional(args), Seconds: seconds})
+		return err
+	}
+	return cmd
 }
 
 func newResume() *cobra.Command {

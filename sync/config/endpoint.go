@@ -36,6 +36,7 @@ type Endpoint struct {
 	MaxDeleteCount   int     // in messages; 0: MaxDeletePercent counts
 	NotifyNewMail    bool
 	SubscribedOnly   bool   // only folders the server's users subscribed to
+	SyncOnMetered    bool   // by itself, where the network is paid for by what it carries
 	SSH              string // "", "native" or "openssh"
 	RemoteProgram    string // path of smd-applet or of the smd programs' folder on the server; may be empty
 }
@@ -127,8 +128,8 @@ func parse(vars map[string]string) (*Endpoint, error) {
 		TranslatorLR: vars["TRANSLATOR_LR"], TranslatorRL: vars["TRANSLATOR_RL"],
 		ClientOpts: strings.Fields(vars["SMDCLIENTOPTS"]), ServerOpts: strings.Fields(vars["SMDSERVEROPTS"]),
 		Debug: isTrue(vars["DEBUG"]), NotifyNewMail: isTrue(vars["NOTIFY_NEW_MAIL"]),
-		SubscribedOnly: isTrue(vars["SUBSCRIBED_ONLY"]),
-		RemoteProgram:  vars["REMOTE_PROGRAM"],
+		SubscribedOnly: isTrue(vars["SUBSCRIBED_ONLY"]), SyncOnMetered: isTrue(vars["SYNC_ON_METERED"]),
+		RemoteProgram: vars["REMOTE_PROGRAM"],
 	}
 	var errs []error // all that is wrong, in one go
 	for _, v := range []struct{ name, value string }{{"SERVERNAME", e.ServerName}, {"CLIENTNAME", e.ClientName}} {

@@ -112,8 +112,8 @@ func TestLoad(t *testing.T) {
 		"both ends on this machine": {minimal + "SERVERNAME=localhost\nSMDCLIENTOPTS='-l -v'\nSMDSERVEROPTS=-n\n", with(func(e *config.Endpoint) {
 			e.ServerName, e.ClientOpts, e.ServerOpts = "localhost", []string{"-l", "-v"}, []string{"-n"}
 		})},
-		"switches": {minimal + "DEBUG=true\nNOTIFY_NEW_MAIL=Yes\n", with(func(e *config.Endpoint) {
-			e.Debug, e.NotifyNewMail = true, true
+		"switches": {minimal + "DEBUG=true\nNOTIFY_NEW_MAIL=Yes\nSYNC_ON_METERED=on\n", with(func(e *config.Endpoint) {
+			e.Debug, e.NotifyNewMail, e.SyncOnMetered = true, true, true
 		})},
 		"subscribed folders only": {minimal + "SUBSCRIBED_ONLY=true\n", with(func(e *config.Endpoint) {
 			e.SubscribedOnly = true

@@ -72,6 +72,9 @@ MAILBOX=Maildir
 # A popup for new mail.
 #NOTIFY_NEW_MAIL=true
 
+# Sync by itself on a metered network too, such as a phone's; else only on request.
+#SYNC_ON_METERED=true
+
 # How to reach the server: native, or openssh for the system's ssh. Left out, it is chosen by what ~/.ssh/config asks for.
 #SSH=native
 

@@ -78,7 +78,7 @@ func TestTemplateExamples(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, script.String())
 	}
-	if !e.Debug || !e.NotifyNewMail || e.SSH != "native" || e.MaxDeletePercent != 25 || e.RemoteProgram == "" ||
+	if !e.Debug || !e.NotifyNewMail || !e.SyncOnMetered || e.SSH != "native" || e.MaxDeletePercent != 25 || e.RemoteProgram == "" ||
 		e.OnConflictFail || e.TranslatorLR == "" || e.TranslatorRL == "" || len(e.ExcludeLocal) != 2 {
 		t.Errorf("%+v\n%s", *e, script.String())
 	}

@@ -286,3 +286,58 @@ func TestTrust(t *testing.T) {
 		t.Errorf("what was before is kept as\n%s", was)
 	}
 }
+
+// Dropping the connections ends what goes over them at once, also a login that a
+// silent network keeps waiting; the next command connects anew.
+func TestDrop(t *testing.T) {
+	sshd := synctest.StartSSHD(t, synctest.SSHDOptions{ServerHome: t.TempDir()})
+	proxy := synctest.StartProxy(t, sshd.Addr)
+	home := t.TempDir()
+	sshd.WriteClientHomeVia(t, home, "mailhost", proxy.Addr)
+	t.Setenv("HOME", home)
+	pool := newPool(t)
+	h := host(t, pool, "")
+	c, err := h.Start(t.Context(), []string{"cat"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy.Stall()
+	pool.Drop()
+	_, _ = io.ReadAll(c) // it would wait for ever
+	if err := c.Close(); !fault.Is(err, fault.Network) {
+		t.Errorf("a command whose connection was dropped: %v", err)
+	}
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	_, port, _ := net.SplitHostPort(silent.Addr().String())
+	add(t, home, "Host silent\n  HostName 127.0.0.1\n  Port "+port+"\n")
+	quiet, err := pool.Host(t.Context(), "silent", "native")
+	if err != nil {
+		t.Fatal(err)
+	}
+	started := make(chan error)
+	go func() {
+		_, err := quiet.Start(t.Context(), []string{"cat"}, nil)
+		started <- err
+	}()
+	conn, err := silent.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	pool.Drop()
+	if err := <-started; !fault.Is(err, fault.Network) {
+		t.Errorf("a login that was dropped: %v", err)
+	}
+	proxy.Restore()
+	c, err = h.Start(t.Context(), []string{"true"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -25,6 +25,9 @@ type native struct {
 
 	mu     stdsync.Mutex
 	client *connection
+
+	dialing stdsync.Mutex      // guards cancel; taken after mu
+	cancel  context.CancelFunc // of the login going on, nil without one
 }
 
 // connection is an open ssh connection and what must end with it.
@@ -54,6 +57,16 @@ func (h *native) Close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.drop()
+}
+
+// dropped ends the connection, or the making of one.
+func (h *native) dropped() {
+	h.dialing.Lock()
+	if h.cancel != nil {
+		h.cancel()
+	}
+	h.dialing.Unlock()
+	h.Close()
 }
 
 func (h *native) drop() {
@@ -101,7 +114,7 @@ func (h *native) session(ctx context.Context) (s *ssh.Session, hangUp func(), er
 		h.log.Info("the connection is gone: connecting again", "host", h.alias)
 		h.drop()
 	}
-	if h.client, err = dial(ctx, h.alias, h.log); err != nil {
+	if h.client, err = h.dial(ctx); err != nil {
 		return nil, nil, err
 	}
 	if s, err = h.client.NewSession(); err != nil {
@@ -109,6 +122,20 @@ func (h *native) session(ctx context.Context) (s *ssh.Session, hangUp func(), er
 		return nil, nil, fault.New(fault.Network, "open a session on", h.alias, err)
 	}
 	return s, hangUpOf(h.client), nil
+}
+
+// dial makes a connection, unless [native.dropped] ends that.
+func (h *native) dial(ctx context.Context) (*connection, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	keep := func(cancel context.CancelFunc) {
+		h.dialing.Lock()
+		defer h.dialing.Unlock()
+		h.cancel = cancel
+	}
+	keep(cancel)
+	defer keep(nil)
+	return dial(ctx, h.alias, h.log)
 }
 
 func hangUpOf(c *connection) func() { return func() { c.Client.Close() } }

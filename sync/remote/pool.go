@@ -3,6 +3,8 @@ package remote
 import (
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	stdsync "sync"
 )
 
@@ -41,6 +43,18 @@ func (p *Pool) Host(ctx context.Context, alias, prefer string) (Host, error) {
 		p.hosts[alias] = h
 	}
 	return h, nil
+}
+
+// Drop ends every connection at once, also those being made: the network they go
+// over is another one now, or will be after a sleep. The next command makes a new
+// one.
+func (p *Pool) Drop() {
+	p.mu.Lock()
+	hosts := slices.Collect(maps.Values(p.hosts))
+	p.mu.Unlock()
+	for _, h := range hosts {
+		h.dropped()
+	}
 }
 
 // Close ends every connection.
