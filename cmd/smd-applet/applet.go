@@ -74,7 +74,7 @@ func (b *background) show(ctx context.Context, guide func(context.Context) error
 	defer quit()
 	group, ctx := errgroup.WithContext(ctx)
 	desk := &desk{background: b, open: tray.OpenFile, start: group.Go}
-	group.Go(func() error { return b.run(ctx, control.Options{Quit: quit}) })
+	group.Go(func() error { return b.run(ctx, control.Options{Quit: quit}, quit) })
 	group.Go(func() error {
 		return notify.Run(ctx, changes.Events(), notify.Options{
 			Icon: assets.Application, Logger: b.log,

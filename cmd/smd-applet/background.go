@@ -11,6 +11,7 @@ import (
 	"slices"
 	stdsync "sync"
 	"syscall"
+	"time"
 
 	"smd-applet/control"
 	"smd-applet/sync"
@@ -26,6 +27,7 @@ import (
 type background struct {
 	paths  config.Paths
 	engine *sync.Engine
+	pool   *remote.Pool
 	log    *slog.Logger
 	close  func() error
 }
@@ -63,7 +65,7 @@ func openBackground(paths config.Paths, console io.Writer, level slog.Level) (b 
 	})
 	stop := obeySignals(engine)
 	return &background{
-		paths: paths, engine: engine, log: log,
+		paths: paths, engine: engine, pool: pool, log: log,
 		close: func() error {
 			stop()
 			pool.Close()
@@ -73,7 +75,8 @@ func openBackground(paths config.Paths, console io.Writer, level slog.Level) (b 
 }
 
 // run runs the engine, and beside it what tells of it and steers it, until ctx ends.
-func (b *background) run(ctx context.Context, o control.Options) error {
+// sessionEnd may be nil, as in [machine.Handler].
+func (b *background) run(ctx context.Context, o control.Options, sessionEnd func()) error {
 	o.Home, o.Logger = b.paths.Home, b.log
 	ctx, cancel := context.WithCancel(ctx)
 	var beside stdsync.WaitGroup
@@ -85,6 +88,12 @@ func (b *background) run(ctx context.Context, o control.Options) error {
 			b.log.Warn("the commands and status bars get no answer", "cause", err)
 		}
 	})
+	known := make(chan struct{})
+	beside.Go(func() { b.followMachine(ctx, sessionEnd, func() { close(known) }) })
+	select {
+	case <-known:
+	case <-time.After(machineTime):
+	}
 	return b.engine.Run(ctx)
 }
 

@@ -51,5 +51,5 @@ func loop(ctx context.Context, paths config.Paths, verbose bool) (err error) {
 	defer func() { err = errors.Join(err, b.close()) }()
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
-	return b.run(ctx, control.Options{Quit: quit})
+	return b.run(ctx, control.Options{Quit: quit}, nil)
 }
