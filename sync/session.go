@@ -64,9 +64,7 @@ func (s *Sessions) Run(ctx context.Context, endpoint string, d Direction, report
 	r := &session{Sessions: s, endpoint: e, direction: d, report: report}
 	result, err := r.locked(ctx)
 	if fault.Is(err, fault.DBMismatch) && !s.DryRun {
-		// Both ends have put their states aside and now agree on the empty one.
-		s.Log.Warn("the ends remembered different states: agreeing anew, nothing is deleted", "endpoint", endpoint)
-		result, err = r.locked(ctx)
+		result, err = r.heal(ctx)
 	}
 	return result, named(err, endpoint, d)
 }
@@ -129,6 +127,8 @@ type session struct {
 	subscribed subscribe.Mailboxes
 	there      []string
 
+	elsewhere string // the db-file of the other end, where it is not the usual one
+
 	// For finding out what the other end has: the run begins with nothing
 	// agreed, and told hears of every message.
 	nothingAgreed bool
@@ -171,6 +171,9 @@ func (r *session) locked(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	defer boxes.Close()
+	if r.elsewhere, err = r.override(); err != nil {
+		return Result{}, err
+	}
 	return r.logged(ctx)
 }
 
@@ -380,8 +383,11 @@ func (r *session) remoteArgs() []string {
 	} else {
 		args = append(args, r.endpoint.ClientOpts...)
 	}
-	if r.nothingAgreed {
+	switch {
+	case r.nothingAgreed:
 		args = append(args, "--override-db", noState)
+	case r.elsewhere != "":
+		args = append(args, "--override-db", r.elsewhere)
 	}
 	args = append(args, r.endpoint.ClientName)
 	for _, m := range r.endpoint.RemoteMailboxes() {

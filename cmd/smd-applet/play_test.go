@@ -25,7 +25,7 @@ import (
 // play written from the protocol (smd 1.3, spec §4) has, and leaves the patches
 // to the real xdelta3. The steps of a play:
 //
-//	args WORD…      the program was called so; {db} is any file, which is the db-file then
+//	args WORD…      the program was called so; {any} is any file, which is the db-file then
 //	db FILE         the db-file
 //	> TEXT          say a line
 //	< TEXT          hear this line and no other
@@ -43,7 +43,7 @@ import (
 //
 // In texts and templates {FILE} is a message's two digests as the db-file has
 // them, {header FILE} and {body FILE} are single ones, {file FILE} is the digest
-// of a file as the handshake has it, {home} the player's home.
+// of a file as the handshake has it, {db} that of the db-file, {home} the home.
 type player struct {
 	home string // what files are relative to
 	args []string
@@ -52,13 +52,18 @@ type player struct {
 	w    io.WriteCloser
 }
 
-// perform plays as the program the test binary is called as, in the current
-// directory, and returns the exit status. How it went stands in the file
-// "played" beside the play.
-func perform(file string, args []string) int {
+// perform acts in the current directory the first play of a list that was not
+// performed yet, and returns the exit status. How it went stands beside the play.
+func perform(list string, args []string) int {
 	home, err := os.Getwd()
 	if err != nil {
 		panic(err)
+	}
+	var file string
+	for _, file = range filepath.SplitList(list) {
+		if _, err := os.Stat(file + ".played"); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
 	}
 	p := &player{home: home, args: args, r: bufio.NewReader(os.Stdin), w: os.Stdout}
 	status, err := p.play(file)
@@ -171,7 +176,7 @@ func (p *player) calledWith(want string) error {
 	words := strings.Fields(want)
 	matches := len(words) == len(p.args)
 	for i := 0; matches && i < len(words); i++ {
-		if words[i] == "{db}" {
+		if words[i] == "{any}" {
 			p.db = p.path(p.args[i])
 			continue
 		}
@@ -245,8 +250,10 @@ func (p *player) expand(text string) (string, error) {
 	var failed error
 	expanded := braces.ReplaceAllStringFunc(text, func(in string) string {
 		switch in {
-		case "{db}":
+		case "{any}":
 			return in
+		case "{db}":
+			in = "{file " + p.db + "}"
 		case "{home}":
 			return p.home
 		}
@@ -318,14 +325,18 @@ func (p *player) hearPatch() error {
 	return cmd.Run()
 }
 
-// scriptStock puts a player in the place of a program of stock SMD: stock
-// program play. It is called by the path a stock peer has, beside the
-// smd-pull and smd-push of ours in $STOCK.
+// scriptStock puts a player in the place of a program of stock SMD, with the
+// plays of its next runs: stock program play... It is called by the path a stock
+// peer has, beside the smd-pull and smd-push of ours in $STOCK.
 func scriptStock(self string) func(*testscript.TestScript, bool, []string) {
 	return func(ts *testscript.TestScript, neg bool, args []string) {
-		usage(ts, !neg && len(args) == 2, "stock program play")
+		usage(ts, !neg && len(args) >= 2, "stock program play...")
+		var plays []string
+		for _, a := range args[1:] {
+			plays = append(plays, ts.MkAbs(a))
+		}
 		program := filepath.Join(ts.Getenv("STOCK"), args[0])
-		ts.Check(os.WriteFile(program, []byte(fmt.Sprintf("#!/bin/sh\nGORACE=atexit_sleep_ms=0 %s='%s' exec '%s' \"$@\"\n", asPlayer, ts.MkAbs(args[1]), self)), 0o700))
+		ts.Check(os.WriteFile(program, []byte(fmt.Sprintf("#!/bin/sh\nGORACE=atexit_sleep_ms=0 %s='%s' exec '%s' \"$@\"\n", asPlayer, strings.Join(plays, ":"), self)), 0o700))
 	}
 }
 

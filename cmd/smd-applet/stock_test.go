@@ -67,7 +67,7 @@ func (s *stockPair) converse(act func(*player) error, program string, options ..
 
 // handshake says and hears that both ends have the player's db-file.
 func (p *player) handshake() error {
-	hello, err := p.expand("dbfile {file " + p.db + "} -")
+	hello, err := p.expand("dbfile {db} -")
 	if err != nil {
 		return err
 	}
