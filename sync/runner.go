@@ -9,8 +9,11 @@ type Result struct {
 	// run counts as a success for everything else.
 	Held []HeldFolder
 	// Folders says of a dry run what would change in each folder, by its local
-	// path. Bytes are unknown.
+	// path; Bytes are those of messages that would travel whole.
 	Folders map[string]Summary
+	// Transfers are the messages that would travel in the run that a dry run is
+	// about, by their local names.
+	Transfers []string
 	// Damaged lists messages (local names) found empty or cut short; they were
 	// not sent, and the next pull mends them.
 	Damaged []string

@@ -100,6 +100,7 @@ func added(a, b Summary) Summary {
 		Bytes:    a.Bytes + b.Bytes,
 		DBBytes:  a.DBBytes + b.DBBytes,
 		Conflict: a.Conflict + b.Conflict,
+		Unsized:  a.Unsized + b.Unsized,
 	}
 }
 

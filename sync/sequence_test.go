@@ -62,16 +62,16 @@ func TestSequenceAddsUp(t *testing.T) {
 	t.Parallel()
 	s := newSequence(both, nil)
 	s.ended(Pull, Result{
-		Summary: Summary{1, 2, 3, 4, 5, 6, 7, 8},
+		Summary: Summary{1, 2, 3, 4, 5, 6, 7, 8, 9},
 		Held:    []HeldFolder{{"Mail/old", 9, Pull}},
 		Damaged: []string{"a"},
 	}, nil)
 	s.ended(Push, Result{
-		Summary: Summary{10, 20, 30, 40, 50, 60, 70, 80},
+		Summary: Summary{10, 20, 30, 40, 50, 60, 70, 80, 90},
 		Held:    []HeldFolder{{"Mail/new", 9, Push}},
 		Damaged: []string{"b"},
 	}, nil)
-	if want := (Summary{11, 22, 33, 44, 55, 66, 77, 88}); s.summary != want {
+	if want := (Summary{11, 22, 33, 44, 55, 66, 77, 88, 99}); s.summary != want {
 		t.Errorf("summary %+v, want %+v", s.summary, want)
 	}
 	if want := []HeldFolder{{"Mail/old", 9, Pull}, {"Mail/new", 9, Push}}; !slices.Equal(s.held, want) {

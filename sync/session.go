@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -121,6 +119,7 @@ type session struct {
 	channel   *idleChannel
 	hooks     *hooks.Hooks             // nil without any
 	folders   map[string]*delta.Counts // of a dry run
+	travels   transfer                 // of a dry run
 
 	// With SUBSCRIBED_ONLY=true: what the server's users subscribed to, and the
 	// words that start smd-applet there, which told it.
@@ -502,7 +501,7 @@ func (r *session) pull(ctx context.Context, conn *smd1.Conn, store *maildir.Stor
 			r.report(Progress{Phase: phases[s.Phase], Done: s.Done, Total: s.Total, Bytes: s.Bytes})
 		},
 	})
-	result := Result{Summary: summary(got.Counts, got.Bytes, got.DBBytes), Held: held(heldHere(ledger), Pull), Folders: r.planned()}
+	result := Result{Summary: summary(got.Counts, got.Bytes, got.DBBytes), Held: held(heldHere(ledger), Pull), Folders: r.planned(), Transfers: r.travels.names}
 	result.Summary.Conflict = got.Conflicts
 	return result, err
 }
@@ -535,7 +534,7 @@ func (r *session) push(ctx context.Context, conn *smd1.Conn, store *maildir.Stor
 		r.Log.Info("links that are not followed, and names that can't be sent, are left out", "count", len(sent.Skipped), "first", sent.Skipped[0])
 	}
 	return Result{
-		Summary: summary(sent.Counts, sent.Bytes, sent.DBBytes), Held: held(sent.Held, Push), Damaged: sent.Damaged, Folders: r.planned(),
+		Summary: summary(sent.Counts, sent.Bytes, sent.DBBytes), Held: held(sent.Held, Push), Damaged: sent.Damaged, Folders: r.planned(), Transfers: r.travels.names,
 	}, err
 }
 
@@ -553,56 +552,4 @@ func (r *session) recordSent(store *maildir.Store, a delta.Action) {
 		what, from, to := localWords(store, a)
 		r.record(what, from, to)
 	}
-}
-
-// plan notes a change that a dry run finds.
-func (r *session) plan(store *maildir.Store, a delta.Action) {
-	if !r.DryRun {
-		return
-	}
-	if r.folders == nil {
-		r.folders = make(map[string]*delta.Counts)
-	}
-	what, from, to := localWords(store, a)
-	folder := path.Dir(path.Dir(cmp.Or(to, from)))
-	if r.folders[folder] == nil {
-		r.folders[folder] = &delta.Counts{}
-	}
-	r.folders[folder].Add(a)
-	if r.Planned != nil {
-		r.Planned(what, from, to)
-	}
-}
-
-// planned is what [session.plan] noted.
-func (r *session) planned() map[string]Summary {
-	folders := make(map[string]Summary, len(r.folders))
-	for name, counts := range r.folders {
-		folders[name] = summary(*counts, 0, 0)
-	}
-	return folders
-}
-
-// localWords tells a change in the words of hooks, by local names.
-func localWords(store *maildir.Store, a delta.Action) (what, from, to string) {
-	local := func(name string) string {
-		n, err := maildir.ParseName(name)
-		if err != nil {
-			return name
-		}
-		p, err := store.Place(n)
-		if err != nil {
-			return name
-		}
-		return p.Path()
-	}
-	switch {
-	case a.Kind == delta.Delete:
-		return hooks.Removed, local(a.Dst), ""
-	case a.Kind == delta.Move && delta.SameMessage(a.Src, a.Dst):
-		return hooks.Flagged, local(a.Src), local(a.Dst)
-	case a.Kind == delta.Move:
-		return hooks.Moved, local(a.Src), local(a.Dst)
-	}
-	return hooks.Added, local(a.Dst), ""
 }

@@ -59,6 +59,7 @@ type Summary struct {
 	Bytes    int64 `json:"bytes"`    // message bytes received or sent
 	DBBytes  int64 `json:"dbBytes"`  // bytes of the db-file patch
 	Conflict int   `json:"conflict"` // messages kept twice because both ends changed them
+	Unsized  int   `json:"-"`        // in a dry run: messages that Bytes leaves out, since their size is not known
 }
 
 // Changed reports whether the run changed anything.

@@ -61,6 +61,9 @@ func TagLines(endpoint, program string, r Result, f *fault.Error) []string {
 	s := r.Summary
 	lines := []string{prefix + fmt.Sprintf("stats::new-mails(%d), del-mails(%d), bytes-received(%d), xdelta-received(%d)",
 		s.New, s.Deleted, s.Bytes, s.DBBytes)}
+	if len(r.Transfers) > 0 {
+		lines = append(lines, prefix+"stats::mail-transferred("+strings.Join(r.Transfers, " , ")+")")
+	}
 	for _, h := range r.Held {
 		lines = append(lines, fmt.Sprintf("%s: %d deletions in %s are held back: smd-applet confirm %s, or smd-applet restore %s",
 			program, h.Count, h.Folder, endpoint, endpoint))

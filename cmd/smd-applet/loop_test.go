@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"bytes"
 	"os/exec"
 	"path/filepath"
 	"syscall"
@@ -10,7 +11,8 @@ import (
 )
 
 // The loop syncs at its start, pushes a local change by itself, fetches at
-// SIGUSR1, and ends cleanly.
+// SIGUSR1, and ends cleanly,
+// all without a word.
 func TestLoop(t *testing.T) {
 	t.Parallel()
 	l := newLaptop(t)
@@ -18,6 +20,8 @@ func TestLoop(t *testing.T) {
 	deliver(t, l.there)
 	cmd := exec.Command(filepath.Join(l.bin, "smd-loop"))
 	cmd.Env = l.env
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -38,5 +42,8 @@ func TestLoop(t *testing.T) {
 	}
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("the loop ended with %v", err)
+	}
+	if said.Len() > 0 {
+		t.Errorf("without -v it says %q", said.String())
 	}
 }

@@ -90,6 +90,9 @@ func (o *runOptions) run(cmd *cobra.Command, d sync.Direction, endpoint string) 
 	line.clear()
 	f := fault.As(err)
 	program := "smd-" + string(d)
+	if !names {
+		result.Transfers = nil // they are in the log
+	}
 	switch {
 	case o.tags:
 		for _, l := range sync.TagLines(endpoint, program, result, f) {
@@ -121,14 +124,25 @@ func printHeld(w io.Writer, program, endpoint string, held []sync.HeldFolder) {
 
 // printPlan tells what a dry run found, a line a folder.
 func printPlan(w io.Writer, program string, r sync.Result) {
+	total := r.Summary
 	for _, folder := range slices.Sorted(maps.Keys(r.Folders)) {
 		c := r.Folders[folder]
-		fmt.Fprintf(w, "%s: %s: %d new, %d deleted, %d moved, %d flagged, %d edited\n",
-			program, folder, c.New, c.Deleted, c.Moved, c.Flagged, c.Edited)
+		total.Bytes += c.Bytes
+		total.Unsized += c.Unsized
+		fmt.Fprintf(w, "%s: %s: %s\n", program, folder, planned(c))
 	}
-	c := r.Summary
-	fmt.Fprintf(w, "%s: would change: %d new, %d deleted, %d moved, %d flagged, %d edited\n",
-		program, c.New, c.Deleted, c.Moved, c.Flagged, c.Edited)
+	fmt.Fprintf(w, "%s: would change: %s\n", program, planned(total))
+}
+
+func planned(c sync.Summary) string {
+	size := fmt.Sprintf("%d bytes", c.Bytes)
+	switch {
+	case c.Unsized > 0 && c.Bytes == 0:
+		size = "size unknown"
+	case c.Unsized > 0:
+		size += fmt.Sprintf(" and %d messages of unknown size", c.Unsized)
+	}
+	return fmt.Sprintf("%d new, %d deleted, %d moved, %d flagged, %d edited, %s", c.New, c.Deleted, c.Moved, c.Flagged, c.Edited, size)
 }
 
 // template writes the configuration's template where there is none.

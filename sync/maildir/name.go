@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	stdsync "sync"
 	"sync/atomic"
@@ -26,6 +27,18 @@ func (n Name) Unique() string { u, _ := SplitFlags(n.File); return u }
 
 // Flags returns the flags of the file name, "" when it has none.
 func (n Name) Flags() string { _, f := SplitFlags(n.File); return f }
+
+// Size returns the size of the message in bytes where its name tells it, as
+// Dovecot's and Courier's do (Maildir++: ",S=" in the unique name).
+func (n Name) Size() (size int64, known bool) {
+	for field := range strings.SplitSeq(n.Unique(), ",") {
+		if digits, found := strings.CutPrefix(field, "S="); found {
+			size, err := strconv.ParseInt(digits, 10, 64)
+			return size, err == nil && size >= 0
+		}
+	}
+	return 0, false
+}
 
 // ErrBadName is what a name is refused with that could leave the mailbox or
 // break a line-based protocol.

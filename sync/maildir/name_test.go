@@ -249,3 +249,23 @@ func TestFreshUnique(t *testing.T) {
 		}
 	}
 }
+
+func TestSize(t *testing.T) {
+	t.Parallel()
+	for file, want := range map[string]int64{
+		"1700000000.M1P2.host,S=4096,W=4200:2,S":      4096,
+		"1700000000.M1P2.host,S=0":                    0,
+		"1700000000.M1P2.host,W=7,S=12:2,":            12,
+		"1700000000.M1P2.host:2,S":                    -1,
+		"1700000000.M1P2.host,S=:2,S":                 -1,
+		"1700000000.M1P2.host,S=-5:2,S":               -1,
+		"1700000000.M1P2.host,S=99999999999999999999": -1,
+		"1700000000.S=4.host:2,S":                     -1,
+		"1700000000.host:2,S=4":                       -1,
+	} {
+		n := maildir.Name{Folder: "Mail", Sub: "cur", File: file}
+		if got, known := n.Size(); known != (want >= 0) || known && got != want {
+			t.Errorf("%s: %d, %t, want %d", file, got, known, want)
+		}
+	}
+}
