@@ -24,7 +24,7 @@ const Damaged = ".damaged"
 
 // lockWait is how long another process may hold the store before that is an
 // error; between runs it is released.
-const lockWait = 5 * time.Second
+const lockWait = 2 * time.Second
 
 // The buckets at the top of the file.
 var (
@@ -286,6 +286,8 @@ func (db *DB) fault(op string, err error) error {
 		e.Hint = "run again: the damaged file is kept beside it, the state is agreed anew, no message is deleted"
 	case errors.Is(err, bolterrors.ErrTimeout):
 		e.Kind = fault.Locked
+	case e.Kind == fault.ConcurrentEdit: // right for mail only
+		e.Kind = fault.FileSystem
 	case errors.Is(err, bolterrors.ErrVersionMismatch):
 		e.Kind, e.Hint = fault.Config, "install the newer smd-applet again, or move the named file away: what it holds is agreed anew, no message is deleted"
 	}

@@ -129,14 +129,16 @@ func same(t fataler, tx *agreed.Tx, m model) {
 	}
 }
 
-var (
-	folderNames = rapid.SampledFrom([]string{"Mail", "Mail/.work", "Mail/.work.a", "mail/été", "x"})
-	uniqueNames = rapid.StringMatching(`[a-c]{1,2}(:2,S)?`)
-	digests     = rapid.Custom(func(t *rapid.T) (d agreed.Digest) {
+// The generators are made anew for each test: rapid's can't be shared.
+
+func uniqueNames() *rapid.Generator[string] { return rapid.StringMatching(`[a-c]{1,2}(:2,S)?`) }
+
+func records() *rapid.Generator[agreed.Record] {
+	digests := rapid.Custom(func(t *rapid.T) (d agreed.Digest) {
 		copy(d[:], rapid.SliceOfN(rapid.Byte(), len(d), len(d)).Draw(t, "digest"))
 		return d
 	})
-	records = rapid.Custom(func(t *rapid.T) agreed.Record {
+	return rapid.Custom(func(t *rapid.T) agreed.Record {
 		r := agreed.Record{
 			Mark: agreed.Mark{
 				Sub:  rapid.SampledFrom([]string{"cur", "new"}).Draw(t, "sub"),
@@ -152,7 +154,7 @@ var (
 		}
 		return r
 	})
-)
+}
 
 // TestStoreIsItsModel runs random transactions, some rolled back, with the store
 // released and opened again between them.
@@ -160,6 +162,8 @@ func TestStoreIsItsModel(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	undo := errors.New("undo")
+	folders := rapid.SampledFrom([]string{"Mail", "Mail/.work", "Mail/.work.a", "mail/été", "x"})
+	uniques, records := uniqueNames(), records()
 	rapid.Check(t, func(t *rapid.T) {
 		path := filepath.Join(dir, "state")
 		os.Remove(path)
@@ -173,7 +177,7 @@ func TestStoreIsItsModel(t *testing.T) {
 			next := m.clone()
 			err := db.Update(func(tx *agreed.Tx) error {
 				for range rapid.IntRange(0, 12).Draw(t, "steps") {
-					k := agreed.Key{Folder: folderNames.Draw(t, "folder"), Unique: uniqueNames.Draw(t, "unique")}
+					k := agreed.Key{Folder: folders.Draw(t, "folder"), Unique: uniques.Draw(t, "unique")}
 					var err error
 					switch rapid.IntRange(0, 9).Draw(t, "step") {
 					case 0:
@@ -233,9 +237,9 @@ func TestStoreIsItsModel(t *testing.T) {
 // in whatever order it came about, and whatever one end's file system says.
 func TestDigestForgetsHistory(t *testing.T) {
 	t.Parallel()
-	db := openNew(t)
+	db, uniques, records := openNew(t), uniqueNames(), records()
 	rapid.Check(t, func(t *rapid.T) {
-		messages := rapid.MapOfN(uniqueNames, records, 1, 12).Draw(t, "messages")
+		messages := rapid.MapOfN(uniques, records, 1, 12).Draw(t, "messages")
 		names := rapid.Permutation(slices.Sorted(maps.Keys(messages))).Draw(t, "order")
 		err := db.Update(func(tx *agreed.Tx) error {
 			put := func(folder, unique string, r agreed.Record) {
