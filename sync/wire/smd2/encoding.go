@@ -43,19 +43,18 @@ func must[T any](mode func() (T, error)) T {
 	return m
 }
 
-// encode appends the payload of msg to b.
+// encode writes the payload of msg to b, which is empty.
 func encode(b *bytes.Buffer, msg any) error {
 	for field, list := range reflect.Indirect(reflect.ValueOf(msg)).Fields() {
 		if list.Kind() == reflect.Slice && list.Len() > MaxItems {
 			return fmt.Errorf("%d %s are more than the %d a message may have", list.Len(), field.Name, MaxItems)
 		}
 	}
-	before := b.Len()
 	if err := encoder.MarshalToBuffer(msg, b); err != nil {
 		return err
 	}
-	if n := b.Len() - before; n > MaxMessage {
-		return fmt.Errorf("%d bytes are more than the %d a message may have", n, MaxMessage)
+	if b.Len() > MaxMessage {
+		return fmt.Errorf("%d bytes are more than the %d a message may have", b.Len(), MaxMessage)
 	}
 	return nil
 }
