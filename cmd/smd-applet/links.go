@@ -16,7 +16,7 @@ import (
 // and tests go by.
 var linked = []string{
 	"smd-pull", "smd-push", "smd-loop", "smd-server", "smd-client", "smd-translate", "smd-restricted-shell", "smd-strip-header",
-	"smd-uniform-names", "mddiff",
+	"smd-uniform-names", "smd-check-conf", "mddiff",
 }
 
 func newLinks() *cobra.Command {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -62,11 +63,10 @@ func look(ctx context.Context, home, name string) (m Mailbox, err error) {
 	m = Mailbox{Name: name}
 	store, err := maildir.Open(home, []maildir.Box{{Local: name, Remote: name}}, translate.Identity(), false)
 	if err != nil {
-		cause := err
-		if f := fault.As(err); f.Err != nil {
-			cause = f.Err
+		m.Missing = fault.As(err).Error()
+		if p := new(fs.PathError); errors.As(err, &p) {
+			m.Missing = p.Err.Error()
 		}
-		m.Missing = cause.Error()
 		return m, nil
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
@@ -89,9 +89,9 @@ func look(ctx context.Context, home, name string) (m Mailbox, err error) {
 	slices.Sort(m.Directories)
 	m.Skipped, m.Unreadable = report.Skipped, report.Unreadable
 	dir := filepath.Join(home, name)
-	var fs unix.Statfs_t
-	if unix.Statfs(dir, &fs) == nil {
-		free := int64(min(uint64(max(fs.Bavail, 0))*uint64(fs.Bsize), 1<<62))
+	var disk unix.Statfs_t
+	if unix.Statfs(dir, &disk) == nil {
+		free := int64(min(uint64(max(disk.Bavail, 0))*uint64(disk.Bsize), 1<<62))
 		m.Free = &free
 	}
 	m.ReadOnly = unix.Access(dir, unix.W_OK) != nil
