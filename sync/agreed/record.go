@@ -64,7 +64,7 @@ func decodeRecord(b []byte) (r Record, err error) {
 	if bits&subNew != 0 {
 		r.Mark.Sub = "new"
 	}
-	r.Mark.Info = string(d.bytes(d.uvarint()))
+	r.Mark.Info = infoString(d.bytes(d.uvarint()))
 	if bits&hasSum != 0 {
 		copy(r.Sum.Header[:], d.bytes(uint64(len(r.Sum.Header))))
 		copy(r.Sum.Body[:], d.bytes(uint64(len(r.Sum.Body))))
@@ -77,6 +77,16 @@ func decodeRecord(b []byte) (r Record, err error) {
 		return Record{}, errRecord
 	}
 	return r, nil
+}
+
+// infoString is string(b), without an allocation for what most messages have.
+func infoString(b []byte) string {
+	for _, common := range [...]string{":2,S", ":2,", "", ":2,RS"} {
+		if string(b) == common {
+			return common
+		}
+	}
+	return string(b)
 }
 
 // decoder takes values off rest; past its end it yields zeros and sets short.

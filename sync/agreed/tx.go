@@ -336,8 +336,9 @@ func (tx *Tx) ready() error {
 	return tx.err
 }
 
-// Put sets the record of a message and adds its folder where needed. Messages
-// put in byte order of their keys are put quickest, and take the least room.
+// Put sets the record of a message and adds its folder where needed. Messages put
+// in byte order of their keys are put quickest and take the least room; out of
+// order a transaction should not put more than a few thousand new ones in a folder.
 func (tx *Tx) Put(k Key, r Record) error {
 	if err := tx.ready(); err != nil {
 		return err
