@@ -12,10 +12,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"runtime"
 	stdsync "sync"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -90,7 +90,8 @@ func Mailbox(ctx context.Context, store *maildir.Store, name string, dryRun bool
 	var p Progress
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(2 * runtime.GOMAXPROCS(0)) // they wait for the disk
-	_, err := store.Scan(ctx, maildir.ScanOptions{StrayAge: time.Hour}, func(l maildir.Listing) error {
+	// No stray is swept: our own temporary files have the times of old messages.
+	_, err := store.Scan(ctx, maildir.ScanOptions{StrayAge: math.MaxInt64}, func(l maildir.Listing) error {
 		for _, f := range l.Files {
 			place := maildir.Place{Folder: l.Local, Sub: l.Sub, File: f.Name}
 			group.Go(func() error {
