@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"smd-applet/sync/fault"
+	"smd-applet/sync/remote"
 )
 
 // oversleep is how late a pause may end on a machine that was asleep: timers stand
@@ -36,6 +37,7 @@ type endpoint struct {
 	blind    bool // the last attempt to watch failed, and was told
 
 	waiting  []chan<- error // who asked for a sequence that has not begun; each has a slot
+	click    *remote.Click  // of a person who asked for it, nil without one
 	missed   request        // what was under way when the endpoint had to wait
 	sequence *sequence      // what the last trigger led to; nil when idle
 	settleAt time.Time      // the sequence goes on then
@@ -160,6 +162,7 @@ func (ep *endpoint) proceed(now time.Time) {
 		}
 		ep.sequence = newSequence(todo, ep.state.Held)
 		ep.sequence.waiting, ep.waiting = ep.waiting, nil
+		ep.sequence.click, ep.click = ep.click, nil
 	}
 	if now.Before(ep.settleAt) {
 		return
@@ -204,10 +207,19 @@ func (ep *endpoint) pause(until time.Time) {
 	ep.engine.update(ep, func(s *EndpointState) { s.Paused, s.PausedUntil, s.Retrying = true, until, false })
 }
 
+// want asks for a pull and a push, for a person's click or, if that is nil, a
+// program.
+func (ep *endpoint) want(click *remote.Click) {
+	if click != nil {
+		ep.click = click
+	}
+	ep.agenda.ask(both, true)
+}
+
 // interrupt ends what is going on, and what has been asked for and not begun.
 func (ep *endpoint) interrupt() {
 	answer(ep.waiting, ep.stopped())
-	ep.waiting = nil
+	ep.waiting, ep.click = nil, nil
 	if ep.sequence != nil {
 		ep.sequence.again = false
 	}

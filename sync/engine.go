@@ -11,6 +11,7 @@ import (
 
 	"smd-applet/sync/config"
 	"smd-applet/sync/fault"
+	"smd-applet/sync/remote"
 )
 
 // configQuiet is how long the configuration must rest before it is read again:
@@ -136,8 +137,14 @@ func (e *Engine) unsubscribe(s *Subscription) {
 
 // SyncNow asks for a pull and a push of an endpoint, of all when it is empty,
 // as soon as possible; even of a paused one, once. With no usable configuration
-// it reads that again.
-func (e *Engine) SyncNow(endpoint string) {
+// it reads that again. It is a person's wish, who may be asked for the passphrase
+// of a key.
+func (e *Engine) SyncNow(endpoint string) { e.syncSoon(endpoint, new(remote.Click)) }
+
+// SyncUnattended is [Engine.SyncNow] for a program's wish: nobody is asked.
+func (e *Engine) SyncUnattended(endpoint string) { e.syncSoon(endpoint, nil) }
+
+func (e *Engine) syncSoon(endpoint string, click *remote.Click) {
 	e.mu.Lock()
 	broken := e.setup != nil
 	e.mu.Unlock()
@@ -145,7 +152,7 @@ func (e *Engine) SyncNow(endpoint string) {
 		e.Reload()
 	}
 	for _, ep := range e.named(endpoint) {
-		ep.tell(func(time.Time) { ep.agenda.ask(both, true) })
+		ep.tell(func(time.Time) { ep.want(click) })
 	}
 }
 
@@ -158,12 +165,13 @@ func (e *Engine) Sync(ctx context.Context, endpoint string) error {
 		e.SyncNow(endpoint)
 		return e.noSuch("sync", endpoint)
 	}
+	click := new(remote.Click)
 	outcomes := make([]chan error, len(endpoints))
 	for i, ep := range endpoints {
 		outcomes[i] = make(chan error, 1)
 		ep.tell(func(time.Time) {
 			ep.waiting = append(ep.waiting, outcomes[i])
-			ep.agenda.ask(both, true)
+			ep.want(click)
 		})
 	}
 	errs := make([]error, len(endpoints))

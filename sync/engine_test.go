@@ -16,6 +16,7 @@ import (
 
 	"smd-applet/sync/config"
 	"smd-applet/sync/fault"
+	"smd-applet/sync/remote"
 )
 
 // player is a Runner whose runs the test writes. It fails the test when two
@@ -1096,5 +1097,46 @@ func TestOnce(t *testing.T) {
 		if got := p.took(); !slices.Equal(got, want) {
 			t.Errorf("runs %q, want %q", got, want)
 		}
+	})
+}
+
+// What a person asks for may ask that person back; nothing else may.
+func TestEngineClicks(t *testing.T) {
+	t.Parallel()
+	perform(t, []config.LoopEntry{minutes(3, 0, "work")}, func(s *stage) {
+		s.player.took()
+		clicks := make(map[string]*remote.Click)
+		s.player.plays(func(ctx context.Context, _ string, d Direction, _ func(Progress)) (Result, error) {
+			clicks[string(d)] = remote.ClickOf(ctx)
+			return Result{}, nil
+		})
+		attended := func(what string, want bool) *remote.Click {
+			synctest.Wait()
+			for d, click := range clicks {
+				if (click != nil) != want {
+					t.Errorf("%s: in the %s somebody may be asked: %v", what, d, click != nil)
+				}
+			}
+			if len(clicks) == 0 || clicks["push"] != nil && clicks["push"] != clicks["pull"] {
+				t.Errorf("%s: the runs have the clicks %v", what, clicks)
+			}
+			click := clicks["pull"]
+			clear(clicks)
+			return click
+		}
+		s.pass(3 * time.Minute)
+		attended("the timer", false)
+		s.SyncUnattended("")
+		attended("a signal", false)
+		s.SyncNow("")
+		first := attended("a click", true)
+		if err := s.Sync(s.t.Context(), "work"); err != nil {
+			t.Error(err)
+		}
+		if second := attended("a command", true); second == first {
+			t.Error("two clicks are one")
+		}
+		s.pass(3 * time.Minute)
+		attended("the timer again", false)
 	})
 }

@@ -30,7 +30,7 @@ func (ep *endpoint) start(now time.Time, d Direction) {
 		}
 		ep.agenda.pushing()
 	}
-	ctx, cancel := context.WithCancel(ep.ctx)
+	ctx, cancel := context.WithCancel(ep.sequence.click.On(ep.ctx))
 	r := &run{direction: d, started: now, cancel: cancel, meter: newMeter(), done: make(chan outcome, 1)}
 	ep.run = r
 	ep.shownAt, ep.showAt = now, time.Time{}

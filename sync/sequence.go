@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"smd-applet/sync/fault"
+	"smd-applet/sync/remote"
 )
 
 // request is what is wanted of an endpoint; both means a pull, then a push.
@@ -23,6 +24,7 @@ type sequence struct {
 	asked   request
 	todo    request        // of it, and of what it turned out to need
 	waiting []chan<- error // who asked for it
+	click   *remote.Click  // of a person who asked for it, nil without one
 	again   bool           // the run going on is cancelled, to be made once more
 	refused bool           // a push met a conflict and is being tried once more
 

@@ -117,7 +117,7 @@ func obeySignals(e *sync.Engine) (stop func()) {
 		for s := range signals {
 			switch s {
 			case syscall.SIGUSR1:
-				e.SyncNow("")
+				e.SyncUnattended("")
 			case syscall.SIGHUP:
 				e.Reload()
 			case syscall.SIGUSR2:

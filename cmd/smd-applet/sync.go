@@ -70,10 +70,11 @@ func syncHere(ctx context.Context, endpoint string) error {
 	pool := &remote.Pool{Log: log}
 	defer pool.Close()
 	sessions := &sync.Sessions{Paths: paths, Program: self, Log: log, Pool: pool}
+	click := new(remote.Click)
 	var status error
 	for _, name := range endpoints {
 		line := newProgressLine(os.Stderr)
-		result, err := sync.Once(ctx, sessions, name, line.show)
+		result, err := sync.Once(click.On(ctx), sessions, name, line.show)
 		line.clear()
 		if err != nil {
 			printFault(os.Stderr, programOf(name), fault.As(err))

@@ -20,8 +20,9 @@ import (
 // native reaches a host by golang.org/x/crypto/ssh, over one connection that
 // stays open and is shared by all commands.
 type native struct {
-	alias string
-	log   *slog.Logger
+	alias   string
+	log     *slog.Logger
+	secrets *secrets
 
 	mu     stdsync.Mutex
 	client *connection
@@ -135,7 +136,7 @@ func (h *native) dial(ctx context.Context) (*connection, error) {
 	}
 	keep(cancel)
 	defer keep(nil)
-	return dial(ctx, h.alias, h.log)
+	return dial(ctx, h.alias, h.log, h.secrets)
 }
 
 func hangUpOf(c *connection) func() { return func() { c.Client.Close() } }
@@ -148,15 +149,15 @@ const (
 
 // dial connects to a host, through its jump hosts, checks all their keys, and
 // logs in.
-func dial(ctx context.Context, alias string, log *slog.Logger) (*connection, error) {
+func dial(ctx context.Context, alias string, log *slog.Logger, known *secrets) (*connection, error) {
 	o, err := resolveOptions(ctx, alias)
 	if err != nil {
 		return nil, err
 	}
 	c := &connection{ended: make(chan struct{})}
-	reach, err := c.jump(ctx, o, log)
+	reach, err := c.jump(ctx, o, log, known)
 	if err == nil {
-		c.Client, err = login(ctx, alias, o, reach, log)
+		c.Client, err = login(ctx, alias, o, reach, log, known)
 	}
 	if err != nil {
 		c.closeJumps()
@@ -168,7 +169,7 @@ func dial(ctx context.Context, alias string, log *slog.Logger) (*connection, err
 
 // jump logs in to the jump hosts, one through the other, and returns the way
 // beyond them. The connection has them to close even after an error.
-func (c *connection) jump(ctx context.Context, o options, log *slog.Logger) (reach dialFunc, err error) {
+func (c *connection) jump(ctx context.Context, o options, log *slog.Logger, known *secrets) (reach dialFunc, err error) {
 	reach = (&net.Dialer{}).DialContext
 	for jump := range strings.SplitSeq(o.get("proxyjump"), ",") {
 		if jump == "" {
@@ -181,7 +182,7 @@ func (c *connection) jump(ctx context.Context, o options, log *slog.Logger) (rea
 		if port := jumpPort(jump); port != "" {
 			jo["port"] = []string{port}
 		}
-		via, err := login(ctx, jump, jo, reach, log)
+		via, err := login(ctx, jump, jo, reach, log, known)
 		if err != nil {
 			return nil, err
 		}
@@ -209,22 +210,45 @@ func jumpPort(jump string) string {
 
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// login makes the connection to one host.
-func login(ctx context.Context, alias string, o options, reach dialFunc, log *slog.Logger) (*ssh.Client, error) {
+// login makes the connection to one host. While a person looks for a passphrase
+// the server may lose its patience: with the key open it is tried once more.
+func login(ctx context.Context, alias string, o options, reach dialFunc, log *slog.Logger, known *secrets) (*ssh.Client, error) {
+	client, opened, err := tryLogin(ctx, alias, o, reach, log, known)
+	if err != nil && opened && ctx.Err() == nil {
+		client, _, err = tryLogin(ctx, alias, o, reach, log, known)
+	}
+	return client, err
+}
+
+// tryLogin reports too whether a person has opened a key for it.
+func tryLogin(ctx context.Context, alias string, o options, reach dialFunc, log *slog.Logger, known *secrets) (client *ssh.Client, opened bool, err error) {
 	keys, err := newHostKeys(alias, o)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	ring := &keyring{o: o, log: log}
+	limited, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	timeout := o.seconds("connecttimeout", dialTimeout)
+	limit := time.AfterFunc(timeout, func() { end(context.DeadlineExceeded) })
+	defer limit.Stop()
+	ring := &keyring{o: o, log: log, secrets: known}
 	defer ring.close()
-	ctx, cancel := context.WithTimeout(ctx, o.seconds("connecttimeout", dialTimeout))
-	defer cancel()
-	conn, err := reach(ctx, "tcp", o.addr())
+	if click := ClickOf(ctx); click != nil {
+		ring.ask = func(file string, text []byte) (ssh.Signer, error) {
+			limit.Stop() // it is for the server, not for a person
+			defer limit.Reset(timeout)
+			var signer ssh.Signer
+			signer, ring.unopened = known.open(ctx, click, file, text)
+			opened = ring.unopened == nil
+			return signer, ring.unopened
+		}
+	}
+	conn, err := reach(limited, "tcp", o.addr())
 	if err != nil {
-		return nil, fault.New(fault.Network, "connect", alias, err)
+		return nil, false, fault.New(fault.Network, "connect", alias, err)
 	}
 	// The handshake knows no context: the end of the connection ends it.
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	stop := context.AfterFunc(limited, func() { conn.Close() })
 	defer stop()
 	var refused error // the host key's own failure, which ssh wraps as text
 	nc, channels, requests, err := ssh.NewClientConn(conn, o.addr(), &ssh.ClientConfig{
@@ -238,25 +262,35 @@ func login(ctx context.Context, alias string, o options, reach dialFunc, log *sl
 	})
 	if err != nil {
 		conn.Close()
-		return nil, loginError(ctx, alias, err, refused, ring)
+		return nil, opened, loginError(limited, alias, err, refused, ring)
 	}
-	return ssh.NewClient(nc, channels, requests), nil
+	return ssh.NewClient(nc, channels, requests), opened, nil
 }
+
+const passphraseHint = "add the key to the ssh agent with ssh-add, or choose Sync now (smd-applet sync) and give its passphrase"
 
 func loginError(ctx context.Context, alias string, err, refused error, ring *keyring) error {
 	switch {
 	case refused != nil:
 		return refused
 	case ctx.Err() != nil:
-		return fault.New(fault.Network, "connect", alias, ctx.Err())
+		return fault.New(fault.Network, "connect", alias, context.Cause(ctx))
+	case ring.unopened != nil:
+		return &fault.Error{
+			Kind: fault.Auth, Op: "log in", Path: alias, Err: fmt.Errorf("a key needs its passphrase: %w", ring.unopened),
+			Hint: passphraseHint,
+		}
 	case strings.Contains(err.Error(), "unable to authenticate"):
 		tried := "no key was found to offer"
 		if len(ring.tried) > 0 {
 			tried = "tried " + strings.Join(ring.tried, ", ")
 		}
+		hint := "check that this logs in without a question: ssh " + alias
+		if ring.closed {
+			hint = passphraseHint
+		}
 		return &fault.Error{
-			Kind: fault.Auth, Op: "log in", Path: alias, Err: fmt.Errorf("the server refused every key: %s", tried),
-			Hint: "check that this logs in without a question: ssh " + alias,
+			Kind: fault.Auth, Op: "log in", Path: alias, Err: fmt.Errorf("the server refused every key: %s", tried), Hint: hint,
 		}
 	}
 	return fault.New(fault.Network, "connect", alias, err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -30,7 +31,13 @@ func (h *OpenSSH) Start(ctx context.Context, argv []string, stderr io.Writer) (C
 	// Nothing may ask: there is nobody at the other end of a question.
 	args := []string{"-o", "BatchMode=yes", "-o", "ServerAliveInterval=30", "-o", "ServerAliveCountMax=3", "-T"}
 	args = slices.Concat(ownConfig(), args, h.Options, []string{"--", h.Alias, Quote(argv)})
-	c, err := startProcess(ctx, exec.Command("ssh", args...), stderr, h.classify)
+	cmd := exec.Command("ssh", args...)
+	if os.Getenv("SSH_AUTH_SOCK") == "" {
+		if socket := environment("SSH_AUTH_SOCK"); socket != "" {
+			cmd.Env = append(cmd.Environ(), "SSH_AUTH_SOCK="+socket)
+		}
+	}
+	c, err := startProcess(ctx, cmd, stderr, h.classify)
 	if err != nil {
 		return nil, fault.New(fault.Network, "connect", h.Alias, err)
 	}

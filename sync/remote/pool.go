@@ -12,6 +12,8 @@ import (
 type Pool struct {
 	Log *slog.Logger
 
+	secrets secrets
+
 	mu    stdsync.Mutex
 	hosts map[string]*native
 }
@@ -39,7 +41,7 @@ func (p *Pool) Host(ctx context.Context, alias, prefer string) (Host, error) {
 		if p.hosts == nil {
 			p.hosts = make(map[string]*native)
 		}
-		h = &native{alias: alias, log: p.Log}
+		h = &native{alias: alias, log: p.Log, secrets: &p.secrets}
 		p.hosts[alias] = h
 	}
 	return h, nil

@@ -52,7 +52,7 @@ func FetchHostKey(ctx context.Context, alias string, log *slog.Logger) (*HostKey
 	}
 	c := &connection{}
 	defer func() { c.closeJumps() }()
-	reach, err := c.jump(ctx, o, log)
+	reach, err := c.jump(ctx, o, log, &secrets{})
 	if err != nil {
 		return nil, err
 	}
