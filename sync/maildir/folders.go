@@ -12,7 +12,7 @@ import (
 func (s *Store) Folders(ctx context.Context, opt ScanOptions) (*Report, error) {
 	w := &walker{store: s, opt: opt, report: &Report{Folders: make(map[string]bool)}}
 	for _, b := range s.boxes {
-		if err := w.tolerate(ctx, w.walk(ctx, b, ".", nil, false)); err != nil {
+		if err := w.tolerate(ctx, w.walk(ctx, b, ".", ".", nil, false)); err != nil {
 			return nil, err
 		}
 	}

@@ -59,7 +59,7 @@ type Report struct {
 func (s *Store) Scan(ctx context.Context, opt ScanOptions, visit func(Listing) error) (*Report, error) {
 	w := &walker{store: s, opt: opt, visit: visit, report: &Report{Folders: make(map[string]bool)}}
 	for _, b := range s.boxes {
-		if err := w.walk(ctx, b, ".", nil, false); err != nil {
+		if err := w.walk(ctx, b, ".", ".", nil, false); err != nil {
 			return nil, err
 		}
 	}
@@ -76,9 +76,10 @@ type walker struct {
 // inode identifies a directory; the chain of those above it shows a loop.
 type inode struct{ dev, ino uint64 }
 
-// walk visits dir and all below it. linked says that a symbolic link led here:
-// links below it are not followed again, so links can multiply nothing.
-func (w *walker) walk(ctx context.Context, b box, dir string, above []inode, linked bool) error {
+// walk visits dir and all below it. It is opened at another place where a link
+// gives that by its whole path. linked says that a symbolic link led here: links
+// below it are not followed again, so links can multiply nothing.
+func (w *walker) walk(ctx context.Context, b box, dir, at string, above []inode, linked bool) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -87,7 +88,7 @@ func (w *walker) walk(ctx context.Context, b box, dir string, above []inode, lin
 		w.report.Excluded = append(w.report.Excluded, local)
 		return nil
 	}
-	d, err := b.root.Open(dir)
+	d, err := b.root.Open(at)
 	if err != nil {
 		return scanError(local, err)
 	}
@@ -108,13 +109,19 @@ func (w *walker) walk(ctx context.Context, b box, dir string, above []inode, lin
 	}
 	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	for _, e := range entries {
-		child := path.Join(dir, e.Name())
+		child, place := path.Join(dir, e.Name()), path.Join(at, e.Name())
 		link := e.Type()&fs.ModeSymlink != 0
 		if !e.IsDir() && !link && e.Type()&fs.ModeIrregular == 0 {
 			continue
 		}
 		if !e.IsDir() {
-			st, err := b.root.Stat(child)
+			st, err := b.root.Stat(place)
+			if link && err != nil && !isPart(e.Name()) {
+				if to, ok := b.absolute(place); ok {
+					place = to
+					st, err = b.root.Stat(place)
+				}
+			}
 			if link && (err != nil || !st.IsDir() || linked) {
 				w.report.Skipped = append(w.report.Skipped, path.Join(b.Local, child))
 				continue
@@ -135,7 +142,7 @@ func (w *walker) walk(ctx context.Context, b box, dir string, above []inode, lin
 			if w.visit == nil {
 				continue
 			}
-			n, err := cleanStrays(b.root, child, w.opt.StrayAge)
+			n, err := cleanStrays(b.root, place, w.opt.StrayAge)
 			if err != nil {
 				return scanError(path.Join(b.Local, child), err)
 			}
@@ -145,17 +152,20 @@ func (w *walker) walk(ctx context.Context, b box, dir string, above []inode, lin
 				w.report.Excluded = append(w.report.Excluded, sub)
 				continue
 			}
-			if err := w.tolerate(ctx, w.messages(ctx, b, dir, e.Name())); err != nil {
+			if err := w.tolerate(ctx, w.messages(ctx, b, dir, at, e.Name())); err != nil {
 				return err
 			}
 		default:
-			if err := w.tolerate(ctx, w.walk(ctx, b, child, above, linked || link)); err != nil {
+			if err := w.tolerate(ctx, w.walk(ctx, b, child, place, above, linked || link)); err != nil {
 				return err
 			}
 		}
 	}
-	return sameDirectory(d, b.root, dir, local)
+	return sameDirectory(d, b.root, at, local)
 }
+
+// isPart reports whether a directory of that name is a part of a folder.
+func isPart(name string) bool { return name == "cur" || name == "new" || name == "tmp" }
 
 // sameDirectory makes sure that d, which was read, is still what its name leads
 // to: in a folder that was replaced meanwhile nothing was seen to be absent.
@@ -174,13 +184,13 @@ func sameDirectory(d *os.File, root *os.Root, rel, local string) error {
 	return nil
 }
 
-func (w *walker) messages(ctx context.Context, b box, dir, sub string) error {
+func (w *walker) messages(ctx context.Context, b box, dir, at, sub string) error {
 	local := path.Join(b.Local, dir)
 	folder, err := w.store.Remote(local)
 	if err != nil {
 		return err
 	}
-	l := Listing{Folder: folder, Local: Folder{Root: b.root, Dir: dir, Path: local}, Sub: sub}
+	l := Listing{Folder: folder, Local: Folder{Root: b.root, Dir: at, Path: local}, Sub: sub}
 	if w.visit == nil {
 		w.report.Folders[folder] = true
 		return readable(l.Local, sub)

@@ -41,6 +41,7 @@ type Store struct {
 type box struct {
 	Box
 	root *os.Root
+	real string // its path without symbolic links
 }
 
 // Folder is a local folder: a directory with cur, new and tmp. Dir is relative
@@ -65,7 +66,11 @@ func Open(home string, boxes []Box, tr Translator, create bool) (*Store, error) 
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
-		s.boxes = append(s.boxes, box{b, root})
+		real, err := filepath.EvalSymlinks(root.Name())
+		if err != nil {
+			return nil, errors.Join(classify("open the mailbox", root.Name(), err), root.Close(), s.Close())
+		}
+		s.boxes = append(s.boxes, box{b, root, real})
 	}
 	return s, nil
 }
@@ -151,7 +156,7 @@ func (s *Store) locate(local string) (Folder, error) {
 	}
 	for _, b := range s.boxes {
 		if rel, ok := below(b.Local, local); ok {
-			return Folder{Root: b.root, Dir: rel, Path: local}, nil
+			return Folder{Root: b.root, Dir: b.follow(rel), Path: local}, nil
 		}
 	}
 	return Folder{}, fmt.Errorf("%w %q: outside the mailboxes", ErrBadName, clip(local))
