@@ -9,9 +9,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
+	"smd-applet/sync/config"
 	"smd-applet/sync/durable"
 	"smd-applet/sync/fault"
 	"smd-applet/sync/maildir"
@@ -43,8 +45,7 @@ func (r *session) heal(ctx context.Context) (Result, error) {
 // the two ends this is the one that makes no second copy of a message whose flags
 // differ.
 func (r *session) agreeElsewhere(ctx context.Context) (Result, error) {
-	db := strings.TrimSuffix(filepath.Base(r.files().DB), ".db.txt")
-	name := path.Join(".smd", fmt.Sprintf("%s.%d.db.txt", db, time.Now().UnixNano()))
+	name := elsewhere(r.endpoint.ClientName, r.endpoint.RemoteMailboxes(), strconv.FormatInt(time.Now().UnixNano(), 10))
 	if err := r.setOverride(name); err != nil {
 		return Result{}, err
 	}
@@ -65,6 +66,26 @@ func (r *session) agreeElsewhere(ctx context.Context) (Result, error) {
 		Kind: fault.DBMismatch, Op: "agree anew", Path: r.endpoint.ServerName, Err: err,
 		Hint: "move ~/.smd/" + filepath.Base(r.files().DB) + " away at the server, then run again; no message is deleted",
 	}
+}
+
+// elsewhere is a db-file beside the usual one.
+func elsewhere(clientName string, mailboxes []string, number string) string {
+	usual, _ := strings.CutSuffix(config.DBFile(clientName, mailboxes), dbEnding)
+	return path.Join(".smd", usual+"."+number+dbEnding)
+}
+
+const dbEnding = ".db.txt"
+
+// IsAgreedElsewhere reports whether name is a db-file that this program would
+// have another end use in place of its usual one: nothing else of the home.
+func IsAgreedElsewhere(name, clientName string, mailboxes []string, dryRun bool) bool {
+	if name == noState {
+		return dryRun
+	}
+	number, _ := strings.CutSuffix(name, dbEnding)
+	number = number[strings.LastIndexByte(number, '.')+1:]
+	_, err := strconv.ParseUint(number, 10, 64)
+	return err == nil && name == elsewhere(clientName, mailboxes, number)
 }
 
 // overrideFile holds the name of the db-file that the other end uses in place of

@@ -3,15 +3,18 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
 
+	"smd-applet/sync"
 	"smd-applet/sync/config"
 	"smd-applet/sync/fault"
 )
@@ -47,6 +50,10 @@ there are), never by a shell, and with --root only for these mailboxes.`,
 	return cmd
 }
 
+// allowedRoles are the commands that the other end may start, each of which is
+// called with a CLIENTNAME and mailboxes.
+var allowedRoles = map[string]func() *cobra.Command{"server": newServer, "client": newClient, "probe": newProbe}
+
 // allowedCommand returns the subcommand and its arguments that a command line of
 // the other end stands for, if roots allow it.
 func allowedCommand(line string, roots []string) ([]string, error) {
@@ -59,18 +66,12 @@ func allowedCommand(line string, roots []string) ([]string, error) {
 	} else if len(words) > 0 {
 		words[0] = strings.TrimPrefix(filepath.Base(words[0]), "smd-")
 	}
-	roles := map[string]func() *cobra.Command{"server": newServer, "client": newClient, "probe": newProbe}
-	if len(words) == 0 || roles[words[0]] == nil {
+	if len(words) == 0 || allowedRoles[words[0]] == nil {
 		return nil, fmt.Errorf("%q is not allowed", line)
 	}
-	role := roles[words[0]]()
+	role := allowedRoles[words[0]]()
 	if err := role.ParseFlags(words[1:]); err != nil {
-		return nil, err
-	}
-	for _, name := range []string{"override-db", "dump-stdin", "help"} { // they name files
-		if f := role.Flags().Lookup(name); f != nil && f.Changed {
-			return nil, fmt.Errorf("the option --%s is not allowed", name)
-		}
+		return nil, errors.New(err.Error()) // a wish for help would be granted with ours
 	}
 	named := role.Flags().Args()
 	if len(named) < 2 {
@@ -79,6 +80,16 @@ func allowedCommand(line string, roots []string) ([]string, error) {
 	for _, mailbox := range named[1:] {
 		if err := allowedMailbox(mailbox, roots); err != nil {
 			return nil, err
+		}
+	}
+	// What names a file could name any.
+	if f := role.Flags().Lookup("dump-stdin"); f != nil && f.Changed {
+		return nil, errors.New("the option --dump-stdin is not allowed")
+	}
+	if f := role.Flags().Lookup("override-db"); f != nil && f.Changed {
+		dry := role.Flags().Lookup("dry-run").Changed
+		if !sync.IsAgreedElsewhere(f.Value.String(), named[0], named[1:], dry) {
+			return nil, fmt.Errorf("the option --override-db %s is not allowed", f.Value)
 		}
 	}
 	return words, nil
@@ -97,16 +108,50 @@ func allowedMailbox(mailbox string, roots []string) error {
 		}
 		return fmt.Errorf("the mailbox %q is not allowed", mailbox)
 	}
+	paths, err := config.DefaultPaths()
+	if err != nil {
+		return err
+	}
+	leads, err := leadsTo(paths.Home, name)
+	if err != nil {
+		return err
+	}
 	hidden := func(part string) bool { return strings.HasPrefix(part, ".") }
-	if slices.ContainsFunc(strings.Split(name, "/"), hidden) {
+	if slices.ContainsFunc(strings.Split(name+"/"+leads, "/"), hidden) {
 		return fmt.Errorf("the hidden folder %q is not allowed as a mailbox", mailbox)
 	}
 	return nil
 }
 
+// leadsTo returns where a mailbox is when links are followed, of one that is not
+// there yet where it would be: below the home, or absolute.
+func leadsTo(home, mailbox string) (string, error) {
+	home, err := filepath.EvalSymlinks(home)
+	if err != nil {
+		return "", err
+	}
+	at, missing := filepath.Join(home, mailbox), ""
+	path, err := filepath.EvalSymlinks(at)
+	for errors.Is(err, fs.ErrNotExist) {
+		at, missing = filepath.Dir(at), filepath.Join(filepath.Base(at), missing)
+		path, err = filepath.EvalSymlinks(at)
+	}
+	if err != nil {
+		return "", err
+	}
+	path = filepath.Join(path, missing)
+	if below, ok := strings.CutPrefix(path, home+"/"); ok {
+		return below, nil
+	}
+	return path, nil
+}
+
 // plainWords splits a command line as a shell does that knows quotes and nothing
 // else: what a shell would put in place of something is refused.
 func plainWords(line string) ([]string, error) {
+	if strings.ContainsFunc(line, unicode.IsControl) {
+		return nil, fmt.Errorf("control characters in %q", line)
+	}
 	var words []string
 	for w, err := range syntax.NewParser(syntax.Variant(syntax.LangPOSIX)).WordsSeq(strings.NewReader(line)) {
 		if err != nil {
