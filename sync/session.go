@@ -23,6 +23,7 @@ import (
 	"smd-applet/sync/index"
 	"smd-applet/sync/lock"
 	"smd-applet/sync/maildir"
+	"smd-applet/sync/notmuch"
 	"smd-applet/sync/remote"
 	"smd-applet/sync/serve"
 	"smd-applet/sync/subscribe"
@@ -43,6 +44,8 @@ type Sessions struct {
 	// empty where there is no second one. May be nil.
 	Planned  func(what, path, to string)
 	NoDelete bool // send no deletions
+	// Notmuch updates notmuch beside the runs; nil: a run does it before it returns.
+	Notmuch *notmuch.Background
 	// Pool keeps the connections to the servers; the caller closes it.
 	Pool *remote.Pool
 }
@@ -60,11 +63,41 @@ func (s *Sessions) Run(ctx context.Context, endpoint string, d Direction, report
 		return Result{}, named(err, endpoint, d)
 	}
 	r := &session{Sessions: s, endpoint: e, direction: d, report: report}
+	if e.Notmuch != "" && d != Push {
+		r.journal = notmuch.NewJournal(s.Paths.NotmuchDir(), endpoint)
+	}
 	result, err := r.locked(ctx)
 	if fault.Is(err, fault.DBMismatch) && !s.DryRun {
 		result, err = r.heal(ctx)
 	}
+	if failed := r.tellNotmuch(ctx); err == nil {
+		err = failed // else the run's own failure comes first
+	}
 	return result, named(err, endpoint, d)
+}
+
+// tellNotmuch has notmuch told of what this run changed, and of what earlier ones
+// did that it does not know yet. The locks are given up by then: it may take long,
+// and its hooks may sync.
+func (r *session) tellNotmuch(ctx context.Context) error {
+	if r.endpoint.Notmuch == "" || r.DryRun {
+		return nil
+	}
+	if err := r.journal.Close(); err != nil || ctx.Err() != nil {
+		return err
+	}
+	update := func(ctx context.Context) error {
+		return notmuch.Update(ctx, notmuch.Options{
+			Dir: r.Paths.NotmuchDir(), Endpoint: r.endpoint.Name, Insert: r.endpoint.Notmuch == "insert",
+			Home: r.Paths.Home, LogFile: r.Paths.NotmuchLog(r.endpoint.Name), Log: r.Log,
+		})
+	}
+	if r.Notmuch == nil {
+		return update(ctx)
+	}
+	failed := r.Notmuch.Failed(r.endpoint.Name)
+	r.Notmuch.Do(r.endpoint.Name, update)
+	return failed
 }
 
 // named puts the endpoint and the direction into a failure.
@@ -118,6 +151,7 @@ type session struct {
 	report    func(Progress)
 	channel   *idleChannel
 	hooks     *hooks.Hooks             // nil without any
+	journal   *notmuch.Journal         // nil when notmuch need not know
 	folders   map[string]*delta.Counts // of a dry run
 	travels   transfer                 // of a dry run
 
@@ -538,12 +572,14 @@ func (r *session) push(ctx context.Context, conn *smd1.Conn, store *maildir.Stor
 	}, err
 }
 
-// record tells the hooks what happened to a message; paths are below the home.
+// record tells the hooks and notmuch what happened to a message; paths are below the home.
 func (r *session) record(what, path, to string) {
 	if to != "" {
 		to = filepath.Join(r.Paths.Home, to)
 	}
-	r.hooks.Record(what, filepath.Join(r.Paths.Home, path), to)
+	path = filepath.Join(r.Paths.Home, path)
+	r.hooks.Record(what, path, to)
+	r.journal.Add(what, path, to)
 }
 
 // recordSent tells the hooks of a local change that was sent.

@@ -50,7 +50,7 @@ func applet(ctx context.Context, paths config.Paths, out io.Writer, verbose bool
 	if verbose {
 		level = slog.LevelInfo
 	}
-	b, other, err := openBackground(paths, os.Stderr, level)
+	b, other, err := openBackground(ctx, paths, os.Stderr, level)
 	if fault.Is(err, fault.Locked) && other != 0 {
 		return refresh(ctx, paths, out, other)
 	}

@@ -18,6 +18,7 @@ import (
 	"smd-applet/sync/config"
 	"smd-applet/sync/fault"
 	"smd-applet/sync/lock"
+	"smd-applet/sync/notmuch"
 	"smd-applet/sync/remote"
 	"smd-applet/sync/watch"
 )
@@ -33,10 +34,10 @@ type background struct {
 }
 
 // openBackground puts a background together, which the caller closes after the
-// engine's end. The log goes to the home's log file and, from the level on, to
-// console. While another one runs, the error is of kind [fault.Locked] and other
-// is its process.
-func openBackground(paths config.Paths, console io.Writer, level slog.Level) (b *background, other int, err error) {
+// engine's end; notmuch ends with ctx. The log goes to the home's log file and,
+// from the level on, to console. While another one runs, the error is of kind
+// [fault.Locked] and other is its process.
+func openBackground(ctx context.Context, paths config.Paths, console io.Writer, level slog.Level) (b *background, other int, err error) {
 	self, err := programPath()
 	if err != nil {
 		return nil, 0, err
@@ -58,9 +59,10 @@ func openBackground(paths config.Paths, console io.Writer, level slog.Level) (b 
 		slog.NewTextHandler(console, &slog.HandlerOptions{Level: level}),
 	))
 	pool := &remote.Pool{Log: log}
+	indexing := notmuch.NewBackground(ctx, log)
 	engine := sync.NewEngine(sync.Options{
 		Paths: paths, Logger: log,
-		Runner:  tidy{&sync.Sessions{Paths: paths, Program: self, Log: log, Pool: pool}},
+		Runner:  tidy{&sync.Sessions{Paths: paths, Program: self, Log: log, Pool: pool, Notmuch: indexing}},
 		Watcher: &watch.Watcher{Log: log},
 	})
 	stop := obeySignals(engine)
@@ -68,6 +70,7 @@ func openBackground(paths config.Paths, console io.Writer, level slog.Level) (b 
 		paths: paths, engine: engine, pool: pool, log: log,
 		close: func() error {
 			stop()
+			indexing.Close()
 			pool.Close()
 			return errors.Join(file.Close(), held.Close())
 		},

@@ -44,7 +44,7 @@ func loop(ctx context.Context, paths config.Paths, verbose bool) (err error) {
 	if verbose {
 		console = os.Stderr
 	}
-	b, _, err := openBackground(paths, console, slog.LevelInfo)
+	b, _, err := openBackground(ctx, paths, console, slog.LevelInfo)
 	if err != nil {
 		return err
 	}

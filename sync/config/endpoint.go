@@ -35,6 +35,7 @@ type Endpoint struct {
 	MaxDeletePercent float64 // of the mailbox; 0: the default
 	MaxDeleteCount   int     // in messages; 0: MaxDeletePercent counts
 	NotifyNewMail    bool
+	Notmuch          string // "", "new" or "insert": how notmuch is told of what a pull changed
 	SubscribedOnly   bool   // only folders the server's users subscribed to
 	SyncOnMetered    bool   // by itself, where the network is paid for by what it carries
 	SSH              string // "", "native" or "openssh"
@@ -159,6 +160,11 @@ func parse(vars map[string]string) (*Endpoint, error) {
 	case "", "native", "openssh":
 	default:
 		errs = append(errs, fmt.Errorf("SSH=%q: native or openssh, or leave it out", e.SSH))
+	}
+	switch e.Notmuch = vars["NOTMUCH"]; e.Notmuch {
+	case "", "new", "insert":
+	default:
+		errs = append(errs, fmt.Errorf("NOTMUCH=%q: new or insert, or leave it out", e.Notmuch))
 	}
 	errs = append(errs, e.setMaxDelete(vars["MAX_DELETE"]))
 	if e.LocalSync() && e.ServerName != "localhost" {

@@ -112,6 +112,7 @@ func TestLoad(t *testing.T) {
 		"both ends on this machine": {minimal + "SERVERNAME=localhost\nSMDCLIENTOPTS='-l -v'\nSMDSERVEROPTS=-n\n", with(func(e *config.Endpoint) {
 			e.ServerName, e.ClientOpts, e.ServerOpts = "localhost", []string{"-l", "-v"}, []string{"-n"}
 		})},
+		"notmuch": {minimal + "NOTMUCH=insert\n", with(func(e *config.Endpoint) { e.Notmuch = "insert" })},
 		"switches": {minimal + "DEBUG=true\nNOTIFY_NEW_MAIL=Yes\nSYNC_ON_METERED=on\n", with(func(e *config.Endpoint) {
 			e.Debug, e.NotifyNewMail, e.SyncOnMetered = true, true, true
 		})},
@@ -173,6 +174,7 @@ func TestLoadRefuses(t *testing.T) {
 		"mailboxes in one another":   {minimal + "MAILBOX='Mail Mail/.lists'\n", "within one another"},
 		"the same mailbox twice":     {minimal + "MAILBOX='Mail Mail/'\n", "within one another"},
 		"local sync with a far host": {minimal + "SMDCLIENTOPTS=-l\n", "localhost"},
+		"an unknown NOTMUCH":         {minimal + "NOTMUCH=yes\n", `NOTMUCH="yes"`},
 		"an unknown ON_CONFLICT":     {minimal + "ON_CONFLICT=ask\n", `ON_CONFLICT="ask"`},
 		"an unknown SSH":             {minimal + "SSH=putty\n", `SSH="putty"`},
 		"MAX_DELETE a word":          {minimal + "MAX_DELETE=few\n", `MAX_DELETE="few"`},

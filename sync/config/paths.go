@@ -62,6 +62,14 @@ func (p Paths) TrafficLog(endpoint, what string) string {
 // LoopLog is the log of the loop and the applet: a line a run.
 func (p Paths) LoopLog() string { return filepath.Join(p.LogDir(), "loop.log") }
 
+// NotmuchLog is what notmuch said when it was last told of an endpoint's changes.
+func (p Paths) NotmuchLog(endpoint string) string {
+	return filepath.Join(p.LogDir(), "notmuch."+endpoint+".log")
+}
+
+// NotmuchDir is where the changes are noted that notmuch does not know yet.
+func (p Paths) NotmuchDir() string { return filepath.Join(p.SMD(), "notmuch") }
+
 // HooksDir is where the hooks for a moment ("pre", "post") of a run ("pull",
 // "push") lie.
 func (p Paths) HooksDir(when, what string) string {

@@ -75,6 +75,10 @@ MAILBOX=Maildir
 # Sync by itself on a metered network too, such as a phone's; else only on request.
 #SYNC_ON_METERED=true
 
+# After a pull that changed something: run notmuch new, or only name to notmuch the files that changed.
+#NOTMUCH=new
+#NOTMUCH=insert
+
 # How to reach the server: native, or openssh for the system's ssh. Left out, it is chosen by what ~/.ssh/config asks for.
 #SSH=native
 
