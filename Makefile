@@ -2,9 +2,13 @@
 # make test    everything that is checked
 # make build   the static binary, in ./bin
 # make install [PREFIX=/usr/local] [DESTDIR=]
+# make packages [ARCHS='amd64 arm64']   deb, rpm, apk and Arch packages, in ./bin/packages
+# make packages-test   the deb in a Debian of its own; needs root and a mirror
 # make fuzz [FUZZTIME=30s], make bench, make cover
 
 PREFIX   ?= /usr/local
+OUTPUT   ?= bin/smd-applet
+ARCHS    ?= amd64 arm64
 FUZZTIME ?= 30s
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0-dev)
@@ -21,9 +25,8 @@ endif
 export GOFLAGS += -buildvcs=false
 
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
-ENTRY   := $(wildcard packaging/smd-applet.desktop)
 
-.PHONY: demo test build install fuzz bench cover clean
+.PHONY: demo test build install packages packages-test fuzz bench cover clean
 
 demo: build
 	bin/smd-applet demo
@@ -35,22 +38,27 @@ test:
 	.ci/check
 	CI=1 CGO_ENABLED=1 go test -race $(TAGS) -timeout 15m ./...
 
-build:
-	CGO_ENABLED=0 go build $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o bin/smd-applet ./cmd/smd-applet
+build: bin/copyright
+	CGO_ENABLED=0 go build $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o $(OUTPUT) ./cmd/smd-applet
 
-# Under sudo there is often no go: what make build made is what is installed.
-install: bin/smd-applet
-	install -d '$(DESTDIR)$(PREFIX)/bin' '$(DESTDIR)$(PREFIX)/share/applications'
-	install -m 755 bin/smd-applet '$(DESTDIR)$(PREFIX)/bin/smd-applet'
-	$(if $(ENTRY),install -m 644 $(ENTRY) '$(DESTDIR)$(PREFIX)/share/applications/')
-	for size in 48 64 128; do \
-		install -D -m 644 assets/png/smd-applet-$$size.png \
-			'$(DESTDIR)$(PREFIX)/share/icons/hicolor/'$${size}x$$size/apps/smd-applet.png || exit; \
-	done
-	for name in $$(bin/smd-applet links); do ln -sf smd-applet '$(DESTDIR)$(PREFIX)/bin/'$$name || exit; done
+# What is linked in wants its licence told. This goes into bin with the program,
+# because under sudo there is often no go: install takes what make build made.
+bin/copyright: go.mod
+	@mkdir -p bin
+	GOOS= GOARCH= go run ./packaging/licences ./cmd/smd-applet > $@.new
+	mv $@.new $@
 
 bin/smd-applet:
 	$(MAKE) build
+
+install: bin/smd-applet bin/copyright
+	packaging/install bin/smd-applet '$(DESTDIR)' '$(PREFIX)'
+
+packages: build bin/copyright
+	VERSION='$(VERSION)' packaging/build $(ARCHS)
+
+packages-test: packages
+	packaging/try-deb bin/packages/*_$(shell go env GOHOSTARCH).deb
 
 fuzz:
 	.ci/fuzz $(FUZZTIME)

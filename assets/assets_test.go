@@ -115,7 +115,7 @@ func TestEverySourceIsDrawn(t *testing.T) {
 	drawn := strings.Join(pngs(t), "\n")
 	for _, source := range sources {
 		name := strings.TrimSuffix(filepath.Base(source), ".svg")
-		if !strings.Contains(drawn, "png/"+name+"-") {
+		if !strings.HasSuffix(name, "-symbolic") && !strings.Contains(drawn, "png/"+name+"-") {
 			t.Errorf("%s is not drawn, run: go generate ./assets", source)
 		}
 	}

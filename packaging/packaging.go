@@ -5,7 +5,8 @@ package packaging
 import _ "embed"
 
 // Autostart is the desktop entry that starts the applet at login. Its Exec is
-// the bare program name; a system-wide installation puts it unchanged into
+// the bare program name. Packages install it as an example only: it is each
+// user's to say whether the applet starts, and an administrator's who copies it to
 // /etc/xdg/autostart/smd-applet.desktop.
 //
 //go:embed autostart/smd-applet-autostart.desktop

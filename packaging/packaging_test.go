@@ -13,7 +13,7 @@ import (
 func TestDesktopEntriesAreValid(t *testing.T) {
 	t.Parallel()
 	desktoptest.Needs(t, "desktop-file-validate")
-	for _, pattern := range []string{"*.desktop", "autostart/*.desktop"} {
+	for _, pattern := range []string{"desktop/*.desktop", "autostart/*.desktop"} {
 		entries, err := filepath.Glob(pattern)
 		if err != nil || len(entries) == 0 {
 			t.Fatalf("no %s: %v", pattern, err)

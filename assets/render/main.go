@@ -22,7 +22,7 @@ const application = "smd-applet"
 
 var (
 	panelSizes       = []int{22, 24, 32, 48}
-	applicationSizes = []int{48, 64, 128}
+	applicationSizes = []int{24, 32, 48, 64, 128, 256}
 )
 
 func main() {
@@ -35,8 +35,11 @@ func main() {
 	for _, source := range sources {
 		name := strings.TrimSuffix(filepath.Base(source), ".svg")
 		sizes := panelSizes
-		if name == application {
+		switch name {
+		case application:
 			sizes = applicationSizes
+		case application + "-symbolic":
+			continue // a theme draws it itself, in its colours
 		}
 		for _, size := range sizes {
 			if err := draw(source, name, size); err != nil {

@@ -28,8 +28,8 @@ what is the root at the server.`,
 			return translateLines(cmd.Context(), args[0], mode, direction, cmd.InOrStdin(), cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringVarP(&mode, "mode", "m", "", "how")
-	cmd.Flags().StringVarP(&direction, "direction", "d", "", "LR for local to remote, RL for the way back")
+	cmd.Flags().StringVarP(&mode, "mode", "m", "", "the `MODE`: one of those above")
+	cmd.Flags().StringVarP(&direction, "direction", "d", "", "the `DIRECTION`: LR for local to remote, RL for the way back")
 	cmd.MarkFlagsRequiredTogether("mode", "direction")
 	return cmd
 }
