@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"smd-applet/sync/fault"
+	"smd-applet/sync/program"
 )
 
 // answerWithin is how long a translator may think about one folder.
@@ -21,8 +21,9 @@ const answerWithin = 30 * time.Second
 // and started for each question: a filter that buffers would never answer a
 // single line.
 type external struct {
-	argv []string
-	home string
+	argv     []string
+	home     string
+	patience time.Duration
 
 	mu       stdsync.Mutex
 	answered map[string]string
@@ -43,7 +44,7 @@ func newExternal(words []string, home string) (*external, error) {
 			Hint: "give its path in TRANSLATOR_LR and TRANSLATOR_RL, and make it executable",
 		}
 	}
-	return &external{argv: append([]string{found}, words[1:]...), home: home, answered: make(map[string]string)}, nil
+	return &external{argv: append([]string{found}, words[1:]...), home: home, patience: answerWithin, answered: make(map[string]string)}, nil
 }
 
 // translate asks the program about a folder. It is given a path that ends in
@@ -54,31 +55,48 @@ func (x *external) translate(folder string) (string, error) {
 	if to, known := x.answered[folder]; known {
 		return to, nil
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), answerWithin)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, x.argv[0], x.argv[1:]...)
+	cmd := exec.Command(x.argv[0], x.argv[1:]...)
 	cmd.Dir = x.home
 	cmd.Stdin = strings.NewReader(folder + "/cur\n")
-	var said bytes.Buffer
-	cmd.Stderr = &said
-	cmd.WaitDelay = time.Second
-	out, err := cmd.Output()
-	if ctx.Err() != nil {
-		return "", fmt.Errorf("the translator does not answer within %v", answerWithin)
-	}
-	answer, more, _ := strings.Cut(string(out), "\n")
+	var out, said answer
+	cmd.Stdout, cmd.Stderr = &out, &said
+	err := program.Run(context.Background(), x.patience, cmd)
+	first, more, _ := strings.Cut(out.String(), "\n")
 	switch {
-	case answer == "ERROR":
+	case out.tooLong:
+		return "", fmt.Errorf("the translator answers with more than %d bytes", maxAnswer)
+	case first == "ERROR":
 		return "", fmt.Errorf("the translator refuses it: %s", strings.Join(strings.Fields(more), " "))
 	case err != nil:
 		return "", fmt.Errorf("the translator failed: %w: %s", err, strings.TrimSpace(said.String()))
 	case more != "":
 		return "", errors.New("the translator answers with more than one line")
 	}
-	to, ok := strings.CutSuffix(answer, "/cur")
+	to, ok := strings.CutSuffix(first, "/cur")
 	if !ok {
-		return "", fmt.Errorf("the translator answers %q, which does not end in /cur", answer)
+		return "", fmt.Errorf("the translator answers %q, which does not end in /cur", first)
 	}
 	x.answered[folder] = to
 	return to, nil
 }
+
+// maxAnswer bounds what is kept of a translator's words, in bytes: no path and no
+// explanation is longer.
+const maxAnswer = 64 << 10
+
+// answer takes what a translator says, and cuts it off where it goes on too long.
+type answer struct {
+	text    []byte
+	tooLong bool
+}
+
+func (a *answer) Write(b []byte) (int, error) {
+	if len(a.text)+len(b) > maxAnswer {
+		a.tooLong = true
+		return 0, errors.New("too long an answer")
+	}
+	a.text = append(a.text, b...)
+	return len(b), nil
+}
+
+func (a *answer) String() string { return string(a.text) }

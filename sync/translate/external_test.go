@@ -55,6 +55,19 @@ func answerAs(behaviour, folder string) int {
 	case "twice":
 		fmt.Println(folder)
 		fmt.Println(folder)
+	case "hangs":
+		fmt.Println(strings.Replace(folder, "Mail/", "Maildir/x-", 1))
+		select {}
+	case "babbles":
+		for i := 0; ; i++ {
+			if _, err := fmt.Println("Maildir/x", i); err != nil {
+				return 1
+			}
+		}
+	case "binary":
+		fmt.Print("Maildir/\x00\x1b[2J/cur\n")
+	case "bytes":
+		fmt.Println("\xff\xfe")
 	case "silent":
 	case "bare":
 		fmt.Println("Maildir/x")
@@ -218,6 +231,9 @@ func TestExternalRefused(t *testing.T) {
 		"fails":     "out of order",
 		"twice":     "more than one line",
 		"silent":    "does not end in /cur",
+		"babbles":   "more than 65536 bytes",
+		"binary":    "no clean path",
+		"bytes":     "does not end in /cur",
 		"bare":      `"Maildir/x"`,
 		"elsewhere": "in none of the mailboxes",
 		"beside":    "in none of the mailboxes",

@@ -48,7 +48,9 @@ func TestOddNames(t *testing.T) {
 			t.Errorf("%s: %q becomes %q becomes %q, %v", c.mode, c.folder, other, got, err)
 		}
 	}
-	if _, err := translate.Mode(e, home, "inboxmove"); err == nil {
-		t.Error("the mode inboxmove is known")
+	for _, unknown := range []string{"inboxmove", "inbox+", "inbox+inbox", "+nodots", "nodots+inbox", "", "Default"} {
+		if _, err := translate.Mode(e, home, unknown); err == nil {
+			t.Errorf("the mode %q is known", unknown)
+		}
 	}
 }

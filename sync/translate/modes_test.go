@@ -49,6 +49,14 @@ func TestModes(t *testing.T) {
 			{"Mail/sub/folder", "Maildir/sub/folder"},
 			{"Mail/INBOX/sub", "Maildir/INBOX/sub"},
 		},
+		"inbox+oimap-dovecot": {
+			{"Mail/INBOX", "Maildir"},
+			{"Mail/sub.folder", "Maildir/.sub.folder"},
+		},
+		"inbox+nodots2": {
+			{"Mail/INBOX", "Maildir"},
+			{"Mail/..sub.folder", "Maildir/sub/folder"},
+		},
 		"inbox+nodots": {
 			{"Mail/INBOX", "Maildir"},
 			{"Mail/sub/folder", "Maildir/.sub.folder"},
@@ -178,7 +186,7 @@ func TestThereAndBack(t *testing.T) {
 	// with two dots, Maildir++'s with one.
 	folder := rapid.StringMatching(`(/(\.\.?)?[a&~% -]{1,3}(\.[a&~% -]{1,2}){0,2}){0,3}`)
 	remoteFolder := rapid.StringMatching(`(/\.?[a&~% -]{1,3}(\.[a&~% -]{1,2}){0,2}){0,3}`)
-	for _, mode := range []string{"oimap-dovecot", "default", "nodots", "nodots2", "move", "cat", "inbox", "inbox+nodots"} {
+	for _, mode := range []string{"oimap-dovecot", "default", "nodots", "nodots2", "move", "cat", "inbox", "inbox+default", "inbox+nodots", "inbox+nodots2"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			m, err := translate.New(mailToMaildir(mode), "")

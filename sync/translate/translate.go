@@ -139,7 +139,7 @@ func confined(translate func(string) (string, error), e *config.Endpoint, way st
 		if err != nil {
 			return "", fault.New(fault.Translator, "translate", folder, err)
 		}
-		if to != path.Clean(to) || strings.HasPrefix(to, "..") {
+		if to != path.Clean(to) || strings.HasPrefix(to, "..") || strings.ContainsFunc(to, func(r rune) bool { return r < 0x20 || r == 0x7f }) {
 			return "", fault.New(fault.Translator, "translate", folder, fmt.Errorf("the translator answers %q, which is no clean path below the home", to))
 		}
 		for _, b := range e.Mailboxes {
