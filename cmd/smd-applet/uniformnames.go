@@ -74,7 +74,15 @@ func writeRenames(w io.Writer, plan []uniform.Rename) error {
 	if _, err := fmt.Fprint(w, "#!/bin/sh\ncd || exit\n"); err != nil {
 		return err
 	}
+	made := make(map[string]bool)
 	for _, r := range plan {
+		if f := r.To.Folder; f != r.From.Folder && !made[f] {
+			made[f] = true
+			line := remote.Quote([]string{"mkdir", "-p", "--", f + "/cur", f + "/new", f + "/tmp"})
+			if _, err := fmt.Fprintln(w, line); err != nil {
+				return err
+			}
+		}
 		line := remote.Quote([]string{"mv", "-n", "--", r.From.String(), r.To.String()})
 		if _, err := fmt.Fprintln(w, line); err != nil {
 			return err

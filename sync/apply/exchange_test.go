@@ -2,9 +2,13 @@ package apply_test
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"smd-applet/sync/apply"
@@ -100,14 +104,48 @@ func send(t *testing.T, from, to *end, change func(*serve.Options, *apply.Option
 	return s.r, ar, s.err, aerr
 }
 
-// mustSend is send for runs that must succeed.
+// mustSend is send for runs that must succeed. Both ends then have the same
+// db-file, in the order that smd 1.3, spec §2 demands.
 func mustSend(t *testing.T, from, to *end) (*serve.Result, *apply.Result) {
 	t.Helper()
+	before := from.state()
 	s, a, serr, aerr := send(t, from, to, nil)
 	if serr != nil || aerr != nil {
 		t.Fatalf("serve: %v; apply: %v", serr, aerr)
 	}
+	after := from.state()
+	if !slices.Equal(after, to.state()) {
+		t.Fatalf("the db-files differ:\n%q\nand\n%q", after, to.state())
+	}
+	inOrder(t, before, after)
 	return s, a
+}
+
+// state is the lines of the db-file.
+func (e *end) state() []string {
+	e.t.Helper()
+	b, err := os.ReadFile(e.files().DB)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		e.t.Fatal(err)
+	}
+	return slices.Collect(strings.Lines(string(b)))
+}
+
+// inOrder checks that what stays keeps its order, and that what is new or changed
+// comes behind it.
+func inOrder(t *testing.T, before, after []string) {
+	t.Helper()
+	stays := make(map[string]bool, len(after))
+	for _, l := range after {
+		if stays[l] {
+			t.Fatalf("twice in the db-file: %s", l)
+		}
+		stays[l] = true
+	}
+	kept := slices.DeleteFunc(slices.Clone(before), func(l string) bool { return !stays[l] })
+	if !slices.Equal(kept, after[:len(kept)]) {
+		t.Fatalf("the db-file became\n%q\nwhere was\n%q", after, before)
+	}
 }
 
 // settle pulls and pushes until both ends are equal, and checks that a further
