@@ -30,6 +30,8 @@ type Facts struct {
 
 	// The rest is empty without a Config.
 
+	Notmuch Notmuch
+
 	Local    []probe.Mailbox // in the order of Config.Mailboxes
 	LocalErr error
 
@@ -51,6 +53,16 @@ type Facts struct {
 type Hook struct {
 	Path       string
 	Executable bool
+}
+
+// Notmuch is what was found out where the configuration asks for notmuch.
+type Notmuch struct {
+	Err     error // it is not there, or can't be asked
+	Root    string
+	Outside []string // mailboxes not below Root, or that it ignores
+	// Slow says why every run of notmuch looks through all the mail, where the
+	// configuration asks that files are named to it; else nil.
+	Slow error
 }
 
 // Remote is what was found out about the other end.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"smd-applet/sync/config"
 	"smd-applet/sync/exclude"
 	"smd-applet/sync/fault"
+	"smd-applet/sync/notmuch"
 	"smd-applet/sync/probe"
 	"smd-applet/sync/subscribe"
 	"smd-applet/sync/translate"
@@ -48,6 +50,7 @@ func Gather(ctx context.Context, p config.Paths, endpoint string, connect func(c
 	}
 	f.Hooks = hooks(p)
 	if f.Config != nil {
+		f.notmuch(ctx, p.Home)
 		f.local(ctx, p.Home)
 		f.remote(ctx, connect)
 		f.leftOut()
@@ -75,6 +78,21 @@ func hooks(p config.Paths) []Hook {
 		}
 	}
 	return found
+}
+
+func (f *Facts) notmuch(ctx context.Context, home string) {
+	if f.Config.Notmuch == "" {
+		return
+	}
+	var roots []string
+	for _, m := range f.Config.LocalMailboxes() {
+		roots = append(roots, filepath.Join(home, m))
+	}
+	n := &f.Notmuch
+	n.Outside, n.Root, n.Err = notmuch.Outside(ctx, home, roots)
+	if f.Config.Notmuch == "insert" {
+		_, n.Slow = exec.LookPath("python3")
+	}
 }
 
 func (f *Facts) local(ctx context.Context, home string) {

@@ -20,6 +20,7 @@ func Judge(f *Facts) []Finding {
 		j.add(Note, "not looked at: the configuration comes first", "")
 		return j.findings
 	}
+	j.notmuch()
 	j.server()
 	j.mailboxes()
 	j.names()
@@ -128,5 +129,24 @@ func (j *judge) hooks() {
 		} else {
 			j.add(Warning, where+" is not executable: it does not run", "chmod +x "+j.short(h.Path)+", or move it away")
 		}
+	}
+}
+
+func (j *judge) notmuch() {
+	if j.facts.Config.Notmuch == "" {
+		return
+	}
+	j.topic = "notmuch"
+	n := &j.facts.Notmuch
+	if n.Err != nil {
+		j.add(Error, "notmuch can't be used: "+n.Err.Error(), "install notmuch and run notmuch setup, or remove NOTMUCH from the configuration")
+		return
+	}
+	j.ok("NOTMUCH=%s: its mail is in %s", j.facts.Config.Notmuch, j.short(n.Root))
+	for _, dir := range n.Outside {
+		j.add(Warning, fmt.Sprintf("%s is not in notmuch's care", j.short(dir)), "correct database.path or new.ignore: see notmuch config list")
+	}
+	if n.Slow != nil {
+		j.add(Note, "files can't be named to notmuch, it looks through all the mail: "+n.Slow.Error(), "install python3")
 	}
 }

@@ -87,6 +87,14 @@ func TestJudge(t *testing.T) {
 		"a loop too far":  {func(f *check.Facts) { f.Loop = append(f.Loop, config.LoopEntry{Endpoint: "work"}) }, check.Warning, "endpoint work, which has no", "smd-pull -t work"},
 		"an open state":   {func(f *check.Facts) { f.State = 0o755 }, check.Warning, "open to other users (0755)", "chmod 700 ~/.smd"},
 		"a hook asleep":   {func(f *check.Facts) { f.Hooks[0].Executable = false }, check.Warning, "post-pull.d/notmuch is not executable", "chmod +x ~/.smd/hooks/post-pull.d/notmuch"},
+		"no notmuch":      {func(f *check.Facts) { f.Config.Notmuch, f.Notmuch.Err = "new", errors.New("not found") }, check.Error, "notmuch can't be used: not found", "remove NOTMUCH"},
+		"notmuch of other mail": {func(f *check.Facts) {
+			f.Config.Notmuch, f.Notmuch = "new", check.Notmuch{Root: "/home/me/Other", Outside: []string{"/home/me/Mail"}}
+		}, check.Warning, "~/Mail is not in notmuch's care", "database.path"},
+		"notmuch without python": {func(f *check.Facts) {
+			f.Config.Notmuch, f.Notmuch = "insert", check.Notmuch{Root: "/home/me/Mail", Slow: errors.New("no python3")}
+		}, check.Note, "it looks through all the mail: no python3", "install python3"},
+		"notmuch": {func(f *check.Facts) { f.Config.Notmuch, f.Notmuch = "new", check.Notmuch{Root: "/home/me/Mail"} }, check.OK, "NOTMUCH=new: its mail is in ~/Mail", ""},
 		"no host": {func(f *check.Facts) {
 			f.Remote = check.Remote{LoginErr: fault.New(fault.Network, "connect", "mailhost", &net.DNSError{Err: "no such host", Name: "mailhost"})}
 		}, check.Error, "no such host", "Host mailhost"},
