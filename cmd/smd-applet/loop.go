@@ -20,7 +20,8 @@ func newLoop() *cobra.Command {
 		Short: "keep the endpoints of ~/.smd/loop in step until it is ended",
 		Long: `keep the endpoints of ~/.smd/loop in step until it is ended
 
-SIGUSR1 syncs now, SIGUSR2 pauses and resumes, SIGHUP reads the configuration again.`,
+SIGUSR1 syncs now, SIGUSR2 pauses and resumes, SIGHUP reads the configuration again,
+SIGTERM ends it within two seconds, also in the middle of a run.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			paths, err := config.DefaultPaths()
