@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,12 +29,32 @@ type Item struct {
 // Entry is a line of an applet's menu.
 type Entry struct {
 	ID        int32
-	Label     string // as shown: "__" is one "_"
+	Label     string // as shown: without the mark of the access key
+	AccessKey bool
 	Enabled   bool
 	Visible   bool
 	Checkbox  bool
 	Checked   bool
 	Separator bool
+	Sub       []Entry // what opens beside it
+}
+
+// Shown returns those of the entries that a person sees.
+func Shown(entries []Entry) []Entry {
+	return slices.DeleteFunc(slices.Clone(entries), func(e Entry) bool { return !e.Visible })
+}
+
+// Labels returns the labels a person sees in order, "-" for a separator.
+func Labels(entries []Entry) []string {
+	var labels []string
+	for _, e := range Shown(entries) {
+		if e.Separator {
+			labels = append(labels, "-")
+		} else {
+			labels = append(labels, e.Label)
+		}
+	}
+	return labels
 }
 
 // Item returns the icon of the process pid, which may come later.
@@ -134,13 +155,8 @@ func (i *Item) Menu() []Entry {
 		if err != nil {
 			i.t.Fatalf("menu layout: %v", err)
 		}
-		entries = entries[:0]
-		for _, child := range layout.Children {
-			var node menuNode
-			if err := dbus.Store([]any{child.Value()}, &node); err != nil {
-				i.t.Fatalf("menu entry: %v", err)
-			}
-			entries = append(entries, node.entry())
+		if entries, err = layout.entries(); err != nil {
+			i.t.Fatalf("menu entry: %v", err)
 		}
 	}
 	return entries
@@ -152,10 +168,29 @@ type menuNode struct {
 	Children   []dbus.Variant
 }
 
+func (n menuNode) entries() ([]Entry, error) {
+	var list []Entry
+	for _, child := range n.Children {
+		var node menuNode
+		if err := dbus.Store([]any{child.Value()}, &node); err != nil {
+			return nil, err
+		}
+		e := node.entry()
+		var err error
+		if e.Sub, err = node.entries(); err != nil {
+			return nil, err
+		}
+		list = append(list, e)
+	}
+	return list, nil
+}
+
 func (n menuNode) entry() Entry {
 	e := Entry{ID: n.ID, Enabled: true, Visible: true}
 	if v, ok := n.Properties["label"].Value().(string); ok {
-		e.Label = strings.ReplaceAll(v, "__", "_")
+		plain := strings.ReplaceAll(v, "__", "\x00")
+		e.AccessKey = strings.Contains(plain, "_")
+		e.Label = strings.ReplaceAll(strings.ReplaceAll(plain, "_", ""), "\x00", "_")
 	}
 	if v, ok := n.Properties["enabled"].Value().(bool); ok {
 		e.Enabled = v
@@ -169,52 +204,49 @@ func (n menuNode) entry() Entry {
 	return e
 }
 
-// Visible returns the entries a person sees.
+// Visible returns the entries of the menu itself that a person sees.
 func (i *Item) Visible() []Entry {
 	i.t.Helper()
-	var visible []Entry
-	for _, e := range i.Menu() {
-		if e.Visible {
-			visible = append(visible, e)
-		}
-	}
-	return visible
+	return Shown(i.Menu())
 }
 
 // Labels returns the visible entries' labels in order, "-" for a separator.
 func (i *Item) Labels() []string {
 	i.t.Helper()
-	var labels []string
-	for _, e := range i.Visible() {
-		if e.Separator {
-			labels = append(labels, "-")
-		} else {
-			labels = append(labels, e.Label)
-		}
-	}
-	return labels
+	return Labels(i.Menu())
 }
 
-// WaitEntry waits for a visible entry with the label.
-func (i *Item) WaitEntry(label string) Entry {
+// WaitEntry waits for a visible entry with the label; in a submenu where there
+// are several, each the label of what opens the next.
+func (i *Item) WaitEntry(path ...string) Entry {
 	i.t.Helper()
 	var found Entry
-	Until(i.t, fmt.Sprintf("a menu entry %q", label), func() bool {
-		for _, e := range i.Visible() {
-			if e.Label == label {
-				found = e
-				return true
-			}
-		}
-		return false
+	Until(i.t, fmt.Sprintf("a menu entry %q", path), func() bool {
+		var ok bool
+		found, ok = Find(i.Menu(), path...)
+		return ok
 	})
 	return found
 }
 
+// Find returns the visible entry at a path of labels.
+func Find(entries []Entry, path ...string) (Entry, bool) {
+	for _, e := range Shown(entries) {
+		switch {
+		case e.Label != path[0]:
+		case len(path) == 1:
+			return e, true
+		default:
+			return Find(e.Sub, path[1:]...)
+		}
+	}
+	return Entry{}, false
+}
+
 // Click clicks an entry the way a panel tells of it, without a mouse.
-func (i *Item) Click(label string) {
+func (i *Item) Click(path ...string) {
 	i.t.Helper()
-	i.ClickID(i.WaitEntry(label).ID)
+	i.ClickID(i.WaitEntry(path...).ID)
 }
 
 // ClickID clicks the entry, be it visible or not.

@@ -8,27 +8,70 @@ import (
 	"slices"
 )
 
-// Click opens the item's menu with the mouse and clicks the entry with the label.
-func (d *Desktop) Click(item *Item, label string) {
+// Click opens the item's menu with the mouse and clicks the entry with the label;
+// of a submenu where there are several labels.
+func (d *Desktop) Click(item *Item, path ...string) {
 	d.t.Helper()
-	d.PointAt(item, label)
+	d.PointAt(item, path...)
 	d.press()
 	Until(d.t, "the menu closes", func() bool { return len(d.menus()) == 0 })
 }
 
 // PointAt opens the item's menu with the mouse and moves on to the entry with
-// the label. [Desktop.Press] clicks it.
-func (d *Desktop) PointAt(item *Item, label string) {
+// the label, through submenus where there are several. [Desktop.Press] clicks it.
+func (d *Desktop) PointAt(item *Item, path ...string) {
 	d.t.Helper()
-	item.WaitEntry(label)
+	item.WaitEntry(path...)
 	box := d.OpenMenu(item)
-	row := d.rowOf(item, box, label)
-	before := d.screen().NRGBAAt(row.X, row.Y)
-	d.moveTo(row)
-	// GTK takes a click only where it has seen the mouse: the entry lights up.
-	Until(d.t, fmt.Sprintf("the entry %q lights up", label), func() bool {
-		return d.screen().NRGBAAt(row.X, row.Y) != before
+	entries := item.Visible()
+	opened := []image.Rectangle{box}
+	for depth, label := range path {
+		row := d.rowOf(entries, box, label)
+		before := d.screen().NRGBAAt(row.X, row.Y)
+		d.moveTo(row)
+		// GTK takes a click only where it has seen the mouse: the entry lights up.
+		Until(d.t, fmt.Sprintf("the entry %q lights up", label), func() bool {
+			return d.screen().NRGBAAt(row.X, row.Y) != before
+		})
+		if depth == len(path)-1 {
+			return
+		}
+		d.press()
+		entry, _ := Find(entries, label)
+		entries = Shown(entry.Sub)
+		box = d.waitDrawn(opened, len(entries))
+		opened = append(opened, box)
+	}
+}
+
+// OpenSubmenu opens the item's menu and the submenu with the label, and returns
+// where both are.
+func (d *Desktop) OpenSubmenu(item *Item, label string) image.Rectangle {
+	d.t.Helper()
+	entry := item.WaitEntry(label)
+	d.PointAt(item, label)
+	top := d.menus()
+	d.press()
+	return top[0].Union(d.waitDrawn(top, len(Shown(entry.Sub))))
+}
+
+// waitDrawn waits until one more menu than those opened is drawn: there, with all
+// rows, and the same twice. It returns where.
+func (d *Desktop) waitDrawn(opened []image.Rectangle, want int) image.Rectangle {
+	d.t.Helper()
+	var box image.Rectangle
+	var last []byte
+	Until(d.t, "the menu on the screen", func() bool {
+		menus := slices.DeleteFunc(d.menus(), func(m image.Rectangle) bool { return slices.Contains(opened, m) })
+		if len(menus) != 1 {
+			return false
+		}
+		img := d.screen()
+		same := bytes.Equal(last, img.Pix)
+		box, last = menus[0], img.Pix
+		return same && len(rows(img, box)) == want
 	})
+	return box
 }
 
 // Press clicks where the mouse is.
@@ -45,7 +88,6 @@ func (d *Desktop) OpenMenu(item *Item) image.Rectangle {
 	d.press()
 	want := len(item.Visible())
 	var box image.Rectangle
-	var last []byte
 	Until(d.t, "a menu on the screen", func() bool {
 		menus := d.menus()
 		if len(menus) == 1 {
@@ -56,26 +98,21 @@ func (d *Desktop) OpenMenu(item *Item) image.Rectangle {
 	// Off the icon, whose tooltip would come up over the menu, to where the menu
 	// has no entry.
 	d.moveTo(image.Pt(box.Max.X-8, box.Min.Y+1))
-	// Drawn is: there, with all rows, and the same twice.
-	Until(d.t, "the menu on the screen", func() bool {
-		menus := d.menus()
-		if len(menus) != 1 {
-			return false
-		}
-		img := d.screen()
-		same := bytes.Equal(last, img.Pix)
-		box, last = menus[0], img.Pix
-		return same && len(rows(img, box)) == want
-	})
-	return box
+	return d.waitDrawn(nil, want)
 }
 
-// CloseMenu closes an open menu without choosing from it.
+// CloseMenu closes an open menu, and its submenus, without choosing from it.
 func (d *Desktop) CloseMenu() {
 	d.t.Helper()
-	d.tool("xdotool", "key", "Escape")
-	Until(d.t, "the menu closes", func() bool { return len(d.menus()) == 0 })
+	for open := len(d.menus()); open > 0; open-- {
+		d.tool("xdotool", "key", "Escape")
+		Until(d.t, "the menu closes", func() bool { return len(d.menus()) < open })
+	}
 }
+
+// lowestMenu is less than three entries high, and more than the panel and a
+// tooltip are.
+const lowestMenu = 60
 
 // menus are the open menus. The panel's own window has the same class, but is
 // lower.
@@ -83,7 +120,7 @@ func (d *Desktop) menus() []image.Rectangle {
 	var menus []image.Rectangle
 	for _, class := range []string{"wrapper", "xfce4-panel"} {
 		for _, box := range d.windows("--class", class) {
-			if box.Dy() > 100 && box.Dx() > 50 && !slices.Contains(menus, box) {
+			if box.Dy() > lowestMenu && box.Dx() > 50 && !slices.Contains(menus, box) {
 				menus = append(menus, box)
 			}
 		}
@@ -92,10 +129,9 @@ func (d *Desktop) menus() []image.Rectangle {
 }
 
 // rowOf returns a point in the middle of the entry's row, beside its text.
-func (d *Desktop) rowOf(item *Item, box image.Rectangle, label string) image.Point {
+func (d *Desktop) rowOf(entries []Entry, box image.Rectangle, label string) image.Point {
 	d.t.Helper()
 	found := rows(d.screen(), box)
-	entries := item.Visible()
 	place := slices.IndexFunc(entries, func(e Entry) bool { return e.Label == label })
 	if place < 0 || place >= len(found) {
 		d.Screenshot("no-such-row")

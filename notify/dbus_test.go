@@ -13,6 +13,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"smd-applet/phrase"
 	"smd-applet/sync"
 	"smd-applet/sync/fault"
 )
@@ -109,7 +110,7 @@ func show(t *testing.T, s Sender, p Popup) ID {
 // held is a popup with all that a popup can have, and where its buttons go.
 func held() (Popup, <-chan string) {
 	pressed := make(chan string, 10)
-	p := problemPopup([]problem{{endpoint: "r&d <x>", err: &fault.Error{Kind: fault.Held, Path: "<lists>"}}})
+	p := problemPopup(phrase.English, []problem{{endpoint: "r&d <x>", err: &fault.Error{Kind: fault.Held, Path: "<lists>"}}})
 	p.Pressed = func(key string) { pressed <- key }
 	return p, pressed
 }
@@ -372,8 +373,8 @@ func TestRunOverTheBus(t *testing.T) {
 	bus := newBus(t, nil)
 	fake := newFakeServer(t, bus, 7, "actions")
 	actions := make(chan string, 10)
-	events, end := running(t, Options{Sender: bus.sender(t), OnAction: func(endpoint string, a fault.ActionKind) {
-		actions <- endpoint + " " + string(a)
+	events, end := running(t, Options{Sender: bus.sender(t), OnAction: func(endpoint string, a fault.Action) {
+		actions <- endpoint + " " + string(a.Kind)
 	}})
 	events <- sync.ProblemRaised{Endpoint: "work", Problem: sync.Problem{Err: &fault.Error{Kind: fault.Held}}}
 	within(t, "the popup", fake.notified)

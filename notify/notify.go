@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"smd-applet/phrase"
 	"smd-applet/sync"
 	"smd-applet/sync/fault"
 )
@@ -17,11 +18,15 @@ type Options struct {
 	// Icon is the application's as a PNG file's bytes, for the desktop's own
 	// sender; nil means the icon smd-applet of the theme.
 	Icon []byte
-	// OnAction is told of a button pressed, once for each endpoint the popup
-	// was about; nil means that there are no buttons. The endpoint is empty
+	// OnAction is told of a problem's button pressed, once for each endpoint the
+	// popup was about; nil means that there are no buttons. The endpoint is empty
 	// for the configuration as a whole. It is called from Run's own goroutine
 	// and must not block.
-	OnAction func(endpoint string, a fault.ActionKind)
+	OnAction func(endpoint string, a fault.Action)
+	// Notices delivers popups that do not come of events; nil means none.
+	Notices <-chan Notice
+	// Book has the language; nil means English.
+	Book *phrase.Book
 	// Logger is told why popups can't be shown; nil means slog's default.
 	Logger *slog.Logger
 }
@@ -33,6 +38,9 @@ func Run(ctx context.Context, events <-chan sync.Event, o Options) (err error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	if o.Book == nil {
+		o.Book = phrase.English
+	}
 	if o.Sender == nil {
 		desktop := NewDesktop(o.Logger, o.Icon)
 		defer func() { err = desktop.Close() }()
@@ -43,7 +51,7 @@ func Run(ctx context.Context, events <-chan sync.Event, o Options) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
-	s := screen{Options: o, ids: make(map[card]ID), pressed: make(chan Button)}
+	s := screen{Options: o, board: board{book: o.Book}, ids: make(map[card]ID), notices: make(map[string]ID), pressed: make(chan Button)}
 	timer := time.NewTimer(0)
 	timer.Stop()
 	defer timer.Stop()
@@ -54,9 +62,15 @@ func Run(ctx context.Context, events <-chan sync.Event, o Options) (err error) {
 			s.clear()
 			return nil
 		case b := <-s.pressed:
-			for _, endpoint := range b.Endpoints {
-				o.OnAction(endpoint, b.Action)
+			for _, d := range b.Deeds {
+				o.OnAction(d.Endpoint, d.Action)
 			}
+			if b.do != nil {
+				b.do()
+			}
+			continue
+		case n := <-o.Notices:
+			s.notice(ctx, n)
 			continue
 		case <-timer.C:
 		case e, open := <-events:
@@ -84,6 +98,7 @@ type screen struct {
 	Options
 	board   board
 	ids     map[card]ID
+	notices map[string]ID // by the notice's name
 	pressed chan Button
 	blind   bool // nothing can be shown, and that was logged
 }
@@ -135,6 +150,10 @@ func (s *screen) press(ctx context.Context, buttons []Button) func(key string) {
 func (s *screen) withdraw(c card) {
 	id := s.ids[c]
 	delete(s.ids, c)
+	s.takeOff(id)
+}
+
+func (s *screen) takeOff(id ID) {
 	if id == 0 {
 		return
 	}
@@ -146,5 +165,8 @@ func (s *screen) withdraw(c card) {
 func (s *screen) clear() {
 	for c := range s.ids {
 		s.withdraw(c)
+	}
+	for name := range s.notices {
+		s.withdrawNotice(name)
 	}
 }

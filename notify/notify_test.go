@@ -137,20 +137,20 @@ func TestRunHandsButtonsOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := &wall{}
 		actions := make(chan string, 10)
-		events, end := running(t, Options{Sender: w, OnAction: func(endpoint string, a fault.ActionKind) {
-			actions <- endpoint + " " + string(a)
+		events, end := running(t, Options{Sender: w, OnAction: func(endpoint string, a fault.Action) {
+			actions <- endpoint + " " + string(a.Kind)
 		}})
 		events <- raised("work", fault.Network, "cut")
 		events <- raised("home", fault.Network, "cut")
 		passes(merge)
 		synctest.Wait()
 		w.last.Pressed("no such button")
-		w.last.Pressed("sync")
+		w.last.Pressed("retry")
 		if one, two := <-actions, <-actions; one != "work retry" || two != "home retry" {
 			t.Errorf("got %q, %q", one, two)
 		}
 		end()
-		w.last.Pressed("sync") // too late: must not block
+		w.last.Pressed("retry") // too late: must not block
 	})
 }
 

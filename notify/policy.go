@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"smd-applet/phrase"
 	"smd-applet/sync"
 	"smd-applet/sync/fault"
 )
@@ -27,7 +28,8 @@ type card int
 type board struct {
 	problems []problem // in the order they came
 	mail     []mail
-	last     card      // the last one given out
+	last     card // the last one given out
+	book     *phrase.Book
 	toldAt   time.Time // when popups were last shown
 	tellAt   time.Time // when those that wait will be; zero: none waits
 }
@@ -189,7 +191,7 @@ func (b *board) tell() []action {
 			if m.card == 0 {
 				m.card = b.deal()
 			}
-			popup := mailPopup(m.endpoint, m.count)
+			popup := mailPopup(b.book, m.endpoint, m.count)
 			actions = append(actions, action{card: m.card, popup: &popup})
 			m.count = 0
 		}
@@ -267,7 +269,7 @@ func (b *board) on(c card) []problem {
 }
 
 func (b *board) popup(c card) *Popup {
-	p := problemPopup(b.on(c))
+	p := problemPopup(b.book, b.on(c))
 	return &p
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"smd-applet/phrase"
 	"smd-applet/sync"
 	"smd-applet/sync/fault"
 )
@@ -163,7 +164,7 @@ func TestDecide(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var b board
+			b := board{book: phrase.English}
 			for i, s := range steps {
 				var actions []action
 				b, actions = decide(b, s.ev, start.Add(s.at))
@@ -181,7 +182,7 @@ func TestDecide(t *testing.T) {
 
 func TestUnshownIsTriedAgain(t *testing.T) {
 	t.Parallel()
-	b, _ := decide(board{}, raised("work", fault.Network, "cut"), start)
+	b, _ := decide(board{book: phrase.English}, raised("work", fault.Network, "cut"), start)
 	b, actions := decide(b, nil, start.Add(merge))
 	b = b.unshown(actions[0].card, start.Add(merge))
 	if _, early := decide(b, nil, start.Add(merge+again-1)); early != nil {
@@ -199,7 +200,7 @@ func TestScreenTellsTheTruth(t *testing.T) {
 	t.Parallel()
 	kinds := []fault.Kind{fault.Network, fault.DiskFull, fault.Held, fault.HostKeyChanged}
 	rapid.Check(t, func(t *rapid.T) {
-		var b board
+		b := board{book: phrase.English}
 		now := start
 		screen := make(map[card]*Popup)
 		problems := make(map[string]fault.Kind)
@@ -240,14 +241,14 @@ func TestScreenTellsTheTruth(t *testing.T) {
 		for _, p := range screen {
 			for endpoint := range problems {
 				for _, b := range p.Buttons[:1] {
-					for _, e := range b.Endpoints {
-						if e == endpoint {
+					for _, e := range b.Deeds {
+						if e.Endpoint == endpoint {
 							found[endpoint]++
 						}
 					}
 				}
 			}
-			if len(p.Buttons[0].Endpoints) > 1 && p.Urgency == Critical {
+			if len(p.Buttons[0].Deeds) > 1 && p.Urgency == Critical {
 				t.Errorf("a critical popup for several: %q", p.Title)
 			}
 		}
@@ -264,7 +265,7 @@ func TestScreenTellsTheTruth(t *testing.T) {
 
 func TestNothingLeftIsForgotten(t *testing.T) {
 	t.Parallel()
-	b, _ := decide(board{}, raised("work", fault.Network, "cut"), start)
+	b, _ := decide(board{book: phrase.English}, raised("work", fault.Network, "cut"), start)
 	b, _ = decide(b, nil, start.Add(merge))
 	b, _ = decide(b, sync.ProblemCleared{Endpoint: "work"}, start.Add(time.Hour))
 	if len(b.problems) != 0 || !b.tellAt.IsZero() {

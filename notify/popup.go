@@ -29,8 +29,15 @@ type Button struct {
 	Key   string // what [Popup.Pressed] is called with
 	Label string
 
-	Action    fault.ActionKind
-	Endpoints []string // that Action is for
+	Deeds []Deed // of the button of a problem
+	do    func() // of the button of a [Notice]
+}
+
+// Deed is an action and the endpoint it is for; the empty one means the
+// configuration as a whole.
+type Deed struct {
+	Endpoint string
+	fault.Action
 }
 
 // Popup is a message on the screen. All texts are plain, of bounded length.

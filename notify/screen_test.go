@@ -126,8 +126,8 @@ func TestDunst(t *testing.T) {
 	t.Cleanup(func() { endServer(t, conn) })
 
 	actions := make(chan string, 10)
-	events, end := running(t, Options{Sender: bus.sender(t), OnAction: func(endpoint string, a fault.ActionKind) {
-		actions <- endpoint + ": " + string(a)
+	events, end := running(t, Options{Sender: bus.sender(t), OnAction: func(endpoint string, a fault.Action) {
+		actions <- endpoint + ": " + string(a.Kind)
 	}})
 	events <- wordy
 	eventually(t, "dunst shows a popup", func() bool { return x.popup(t, "--class", "Dunst").height > 20 })
@@ -185,8 +185,8 @@ func TestXfce(t *testing.T) {
 	})
 
 	actions := make(chan string, 10)
-	events, end := running(t, Options{Sender: bus.sender(t), OnAction: func(endpoint string, a fault.ActionKind) {
-		actions <- endpoint + ": " + string(a)
+	events, end := running(t, Options{Sender: bus.sender(t), OnAction: func(endpoint string, a fault.Action) {
+		actions <- endpoint + ": " + string(a.Kind)
 	}})
 	shown := func() window { return x.popup(t, "--name", "^xfce4-notifyd$") }
 	events <- wordy

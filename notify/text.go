@@ -1,12 +1,12 @@
 package notify
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"smd-applet/phrase"
 	"smd-applet/sync/fault"
 )
 
@@ -23,15 +23,8 @@ const (
 	mostLines        = 4 // problems told in one body
 )
 
-// labels are the buttons we have, in the order they are shown. Other actions
-// need an argument a person should see: they are left to the menu.
-var labels = []Button{
-	{Key: "confirm", Label: "Delete them on both sides", Action: fault.ConfirmHeld},
-	{Key: "restore", Label: "Bring them back", Action: fault.RestoreHeld},
-	{Key: "edit", Label: "Edit configuration", Action: fault.EditConfig},
-	{Key: "sync", Label: "Sync now", Action: fault.Retry},
-	{Key: "log", Label: "Open log", Action: fault.OpenLog},
-}
+// mostButtons is how many fit on a popup: GNOME shows no more. The menu has all.
+const mostButtons = 3
 
 // vital says that the safety of the mail, or of the connection, depends on
 // what a person does: such a problem gets a popup of its own.
@@ -40,19 +33,19 @@ func vital(e *fault.Error) bool {
 }
 
 // problemPopup tells of problems, at least one; several get one popup.
-func problemPopup(problems []problem) Popup {
+func problemPopup(book *phrase.Book, problems []problem) Popup {
 	first := problems[0]
-	p := Popup{Urgency: Normal, Category: category(first.err), Buttons: buttons(problems)}
+	p := Popup{Urgency: Normal, Category: category(first.err), Buttons: buttons(book, problems)}
 	if vital(first.err) {
 		p.Urgency = Critical
 	}
 	if len(problems) == 1 {
-		p.Title = clip(name(first.endpoint)+": "+first.err.Summary(), longestTitle)
+		p.Title = phrase.Clip(name(first.endpoint)+": "+book.Summary(first.err), longestTitle)
 		var summary string
 		if utf8.RuneCountInString(p.Title) > surelySeen {
-			summary = capital(first.err.Summary())
+			summary = capital(book.Summary(first.err))
 		}
-		p.Body = lines(summary, words(first.err, longestWords), capital(clip(first.err.WayOut(), longestWayOut)))
+		p.Body = lines(summary, words(first.err, longestWords), capital(phrase.Clip(book.WayOut(first.err), longestWayOut)))
 		return p
 	}
 
@@ -61,36 +54,33 @@ func problemPopup(problems []problem) Popup {
 		names[i] = name(pr.endpoint)
 	}
 	alike := !slices.ContainsFunc(problems, func(pr problem) bool {
-		return pr.err.Kind != first.err.Kind || pr.err.WayOut() != first.err.WayOut()
+		return pr.err.Kind != first.err.Kind || book.WayOut(pr.err) != book.WayOut(first.err)
 	})
 	var body []string
 	for i, pr := range problems[:min(len(problems), mostLines)] {
 		said := words(pr.err, longestWordsEach)
 		if said == "" || !alike {
-			said = pr.err.Summary()
+			said = book.Summary(pr.err)
 		}
 		body = append(body, names[i]+": "+said)
 	}
 	if more := len(problems) - mostLines; more > 0 {
-		body = append(body, fmt.Sprintf("and %d more", more))
+		body = append(body, book.SayN(more, "and %d more", "and %d more", more))
 	}
 	if alike {
-		p.Title = clip(list(names)+": "+first.err.Summary(), longestTitle)
-		body = append(body, capital(clip(first.err.WayOut(), longestWayOut)))
+		p.Title = phrase.Clip(list(book, names)+": "+book.Summary(first.err), longestTitle)
+		body = append(body, capital(phrase.Clip(book.WayOut(first.err), longestWayOut)))
 	} else {
-		p.Title = clip(list(names)+" need a look", longestTitle)
-		body = append(body, "The menu and the log say what to do about each")
+		p.Title = phrase.Clip(book.Say("%s need a look", list(book, names)), longestTitle)
+		body = append(body, book.Say("The menu and the log say what to do about each"))
 	}
 	p.Body = lines(body...)
 	return p
 }
 
 // mailPopup tells of count new messages.
-func mailPopup(endpoint string, count int) Popup {
-	messages := "1 new message"
-	if count != 1 {
-		messages = fmt.Sprintf("%d new messages", count)
-	}
+func mailPopup(book *phrase.Book, endpoint string, count int) Popup {
+	messages := book.SayN(count, "%s new message", "%s new messages", book.Number(count))
 	return Popup{
 		Title:    name(endpoint) + ": " + messages,
 		Urgency:  Normal,
@@ -98,31 +88,25 @@ func mailPopup(endpoint string, count int) Popup {
 	}
 }
 
-// buttons are what problems suggest. A failure can always be tried again and
-// looked up; held deletions are a question with two answers.
-func buttons(problems []problem) []Button {
-	wanted := make(map[fault.ActionKind][]string)
-	for _, pr := range problems {
-		kinds := []fault.ActionKind{fault.Retry, fault.OpenLog}
-		if pr.err.Kind == fault.Held {
-			kinds = nil
-		}
-		for _, a := range pr.err.Suggested() {
-			if !slices.Contains(kinds, a.Kind) {
-				kinds = append(kinds, a.Kind)
+// buttons are what can be done about problems, but for what a person should see
+// first: the menu shows the command that it offers to run.
+func buttons(book *phrase.Book, problems []problem) []Button {
+	var all []Button
+	for _, kind := range phrase.Kinds() {
+		b := Button{Key: string(kind)}
+		for _, pr := range problems {
+			for _, o := range book.Offers(pr.err) {
+				if o.Kind == kind && kind != fault.RunCommand {
+					b.Label = o.Label
+					b.Deeds = append(b.Deeds, Deed{pr.endpoint, o.Action})
+				}
 			}
 		}
-		for _, k := range kinds {
-			wanted[k] = append(wanted[k], pr.endpoint)
+		if b.Deeds != nil {
+			all = append(all, b)
 		}
 	}
-	var shown []Button
-	for _, b := range labels {
-		if b.Endpoints = wanted[b.Action]; b.Endpoints != nil {
-			shown = append(shown, b)
-		}
-	}
-	return shown
+	return all[:min(len(all), mostButtons)]
 }
 
 // category is one of the table in the Desktop Notifications Specification 1.2.
@@ -141,7 +125,7 @@ func name(endpoint string) string {
 	if endpoint == "" {
 		return appName
 	}
-	return clip(endpoint, longestName)
+	return phrase.Clip(endpoint, longestName)
 }
 
 // words are the error in words, empty where they are no more than its summary.
@@ -150,19 +134,19 @@ func words(e *fault.Error, longest int) string {
 	if said == e.Summary() {
 		return ""
 	}
-	return clip(said, longest)
+	return phrase.Clip(said, longest)
 }
 
 // list joins names: "a", "a and b", "a, b and c", "a, b, c and 2 more".
-func list(names []string) string {
+func list(book *phrase.Book, names []string) string {
 	if more := len(names) - mostNames; more > 0 {
-		names = append(slices.Clone(names[:mostNames]), fmt.Sprintf("%d more", more))
+		names = append(slices.Clone(names[:mostNames]), book.SayN(more, "%d more", "%d more", more))
 	}
 	last := len(names) - 1
 	if last == 0 {
 		return names[0]
 	}
-	return strings.Join(names[:last], ", ") + " and " + names[last]
+	return book.Say("%s and %s", strings.Join(names[:last], ", "), names[last])
 }
 
 func lines(all ...string) string {
@@ -172,20 +156,4 @@ func lines(all ...string) string {
 func capital(s string) string {
 	r, size := utf8.DecodeRuneInString(s)
 	return string(unicode.ToUpper(r)) + s[size:]
-}
-
-// clip makes one line of s, of at most longest characters. Errors quote file
-// names and what other machines said: whatever does not print becomes a space.
-func clip(s string, longest int) string {
-	printable := strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-	runes := []rune(strings.Join(strings.Fields(printable), " "))
-	if len(runes) <= longest {
-		return string(runes)
-	}
-	return string(runes[:longest-1]) + "…"
 }

@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"smd-applet/phrase"
 	"smd-applet/sync/fault"
 )
 
@@ -31,7 +32,7 @@ func TestProblemPopup(t *testing.T) {
 			problems:        []problem{network("work")},
 			title:           "work: the server can't be reached",
 			body:            "pull: mail.example.org: connection refused\nCheck the network if it lasts; the applet and the loop try again by themselves",
-			keys:            []string{"sync", "log"},
+			keys:            []string{"retry", "open-log"},
 			urgency:         Normal,
 			category:        "network.error",
 			firstButtonsFor: []string{"work"},
@@ -51,7 +52,7 @@ func TestProblemPopup(t *testing.T) {
 			problems:        []problem{{endpoint: "work", err: &fault.Error{Kind: fault.HostKeyChanged}}},
 			title:           "work: the server's host key has changed",
 			body:            "The server's host key has changed\nIf the server was reinstalled run: smd-applet trust HOST; if not, someone may be listening",
-			keys:            []string{"sync", "log"},
+			keys:            []string{"retry", "open-log"},
 			urgency:         Critical,
 			category:        "network.error",
 			firstButtonsFor: []string{"work"},
@@ -64,7 +65,7 @@ func TestProblemPopup(t *testing.T) {
 			}}},
 			title:           "smd-applet: the configuration needs a look",
 			body:            "The configuration needs a look\n~/.smd/loop: no such endpoint\nCorrect line 3",
-			keys:            []string{"edit", "sync", "log"},
+			keys:            []string{"edit-config", "retry", "open-log"},
 			urgency:         Normal,
 			category:        "transfer.error",
 			firstButtonsFor: []string{""},
@@ -76,7 +77,7 @@ func TestProblemPopup(t *testing.T) {
 			body: "a: pull: mail.example.org: connection refused\nb: pull: mail.example.org: connection refused\n" +
 				"c: pull: mail.example.org: connection refused\nd: pull: mail.example.org: connection refused\nand 1 more\n" +
 				"Check the network if it lasts; the applet and the loop try again by themselves",
-			keys:            []string{"sync", "log"},
+			keys:            []string{"retry", "open-log"},
 			urgency:         Normal,
 			category:        "network.error",
 			firstButtonsFor: []string{"a", "b", "c", "d", "e"},
@@ -86,7 +87,7 @@ func TestProblemPopup(t *testing.T) {
 			problems:        []problem{network("a"), {endpoint: "b", err: &fault.Error{Kind: fault.DiskFull}}},
 			title:           "a and b need a look",
 			body:            "a: the server can't be reached\nb: the disk is full\nThe menu and the log say what to do about each",
-			keys:            []string{"sync", "log"},
+			keys:            []string{"retry", "open-log"},
 			urgency:         Normal,
 			category:        "network.error",
 			firstButtonsFor: []string{"a", "b"},
@@ -94,7 +95,7 @@ func TestProblemPopup(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := problemPopup(test.problems)
+			p := problemPopup(phrase.English, test.problems)
 			if p.Title != test.title {
 				t.Errorf("title %q, want %q", p.Title, test.title)
 			}
@@ -108,7 +109,11 @@ func TestProblemPopup(t *testing.T) {
 			if !reflect.DeepEqual(keys, test.keys) {
 				t.Errorf("buttons %q, want %q", keys, test.keys)
 			}
-			if got := p.Buttons[0].Endpoints; !reflect.DeepEqual(got, test.firstButtonsFor) {
+			var got []string
+			for _, d := range p.Buttons[0].Deeds {
+				got = append(got, d.Endpoint)
+			}
+			if !reflect.DeepEqual(got, test.firstButtonsFor) {
 				t.Errorf("first button is for %q, want %q", got, test.firstButtonsFor)
 			}
 			if p.Urgency != test.urgency || p.Category != test.category {
@@ -124,7 +129,7 @@ func TestForeignWordsAreTamed(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		said := string(rapid.SliceOf(rapid.Byte()).Draw(t, "said"))
-		p := problemPopup([]problem{{endpoint: said, err: &fault.Error{Kind: fault.RemoteFailed, Path: said, Err: errors.New(said)}}})
+		p := problemPopup(phrase.English, []problem{{endpoint: said, err: &fault.Error{Kind: fault.RemoteFailed, Path: said, Err: errors.New(said)}}})
 		for _, text := range []string{p.Title, strings.ReplaceAll(p.Body, "\n", "")} {
 			if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0x202e }) {
 				t.Errorf("%q does not print", text)

@@ -60,7 +60,7 @@ func TestCoreKnowsNoScreen(t *testing.T) {
 	t.Parallel()
 	for _, p := range goList(t, "-deps", core+"/...") {
 		for _, screen := range []string{
-			module + "/tray", module + "/notify", module + "/control", module + "/cmd",
+			module + "/tray", module + "/notify", module + "/control", module + "/desk", module + "/phrase", module + "/cmd",
 			"fyne.io/systray", "github.com/gen2brain/beeep", "github.com/esiqveland/notify",
 		} {
 			if within(p.ImportPath, screen) {
@@ -74,7 +74,7 @@ func TestCoreKnowsNoScreen(t *testing.T) {
 // the faces and what serves tests import sync itself.
 func TestArrowsPointDown(t *testing.T) {
 	t.Parallel()
-	mayImport := []string{module + "/cmd", module + "/tray", module + "/notify", module + "/control", core + "/synctest", core + "/demo", core}
+	mayImport := []string{module + "/cmd", module + "/tray", module + "/notify", module + "/control", module + "/desk", core + "/synctest", core + "/demo", core}
 	for _, p := range goList(t, module+"/...") {
 		if !slices.Contains(p.Imports, core) {
 			continue

@@ -73,7 +73,7 @@ func TestEngineSettings(t *testing.T) {
 		if got := s.State().Settings; got != want {
 			t.Errorf("after a restart: %+v", got)
 		}
-		if err := os.WriteFile(s.opts.Paths.Preferences(), []byte("SYNC_METERED=perhaps\n"), 0o600); err != nil {
+		if err := os.WriteFile(s.opts.Paths.Preferences(), []byte("SYNC_ON_METERED=perhaps\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		s.Reload()

@@ -74,7 +74,7 @@ func TagLines(endpoint, program string, r Result, f *fault.Error) []string {
 // remoteFault is the failure of a program at the other end, classified by its
 // own tags and told in its own words where it has some.
 func remoteFault(program, host string, exit *remote.ExitError) *fault.Error {
-	f := &fault.Error{Kind: fault.RemoteFailed, Op: program, Path: host, Err: exit}
+	f := &fault.Error{Kind: fault.RemoteFailed, Op: program, Path: host, Err: exit, Elsewhere: true}
 	for line := range strings.Lines(exit.Stderr) {
 		if _, words, found := strings.Cut(strings.TrimSpace(line), ": ERROR: "); found && f.Err == error(exit) {
 			f.Err = errors.New(words) // the line after it is the way out
@@ -83,9 +83,9 @@ func remoteFault(program, host string, exit *remote.ExitError) *fault.Error {
 			cause, _, _ := strings.Cut(tag, ")")
 			if kind, known := fault.OfCause(cause); known {
 				f.Kind = kind
-				f.Hint = "at the server: " + f.WayOut()
+				f.Hint, f.HintArgs = "at the server: %s", []any{f.WayOut()}
 				if kind == fault.Conflict {
-					f.Hint = "pull first, which keeps both versions, then push again"
+					f.Hint, f.HintArgs = "pull first, which keeps both versions, then push again", nil
 				}
 			}
 		}

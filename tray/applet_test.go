@@ -18,9 +18,12 @@ import (
 	stdsync "sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"smd-applet/desktoptest"
+	"smd-applet/phrase"
 	"smd-applet/sync"
+	"smd-applet/sync/fault"
 	"smd-applet/tray/autostart"
 )
 
@@ -55,11 +58,8 @@ func runApplet(ctx context.Context, in io.Reader, out io.Writer) error {
 		return err
 	}
 	err = Run(ctx, c, Options{
-		Changed:    c.changed,
-		OpenLog:    func(_ context.Context, endpoint string) error { c.tell("open-log", endpoint); return nil },
-		OpenConfig: func(context.Context) error { c.tell("open-config", ""); return nil },
-		Autostart:  entry,
-		Logger:     slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Changed: c.changed, Noted: c.changed, Desk: c, Autostart: entry, Book: phrase.For(os.Getenv),
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err != nil {
 		c.tell("ended", err.Error())
@@ -109,18 +109,35 @@ func (c *toldController) tell(what, about string) {
 }
 
 func (c *toldController) SyncNow(endpoint string) { c.tell("sync", endpoint) }
-func (c *toldController) Pause(endpoint string)   { c.tell("pause", endpoint) }
-func (c *toldController) Resume(endpoint string)  { c.tell("resume", endpoint) }
 
-func (c *toldController) Confirm(endpoint string) error {
-	c.tell("confirm", endpoint)
+func (c *toldController) PauseUntil(endpoint string, until time.Time) {
+	if !until.IsZero() {
+		endpoint += " for " + time.Until(until).Round(time.Minute).String()
+	}
+	c.tell("pause", endpoint)
+}
+
+func (c *toldController) Resume(endpoint string) { c.tell("resume", endpoint) }
+
+func (c *toldController) SetNotifyNewMail(on bool) error {
+	c.tell("notify", fmt.Sprint(on))
 	return nil
 }
 
-func (c *toldController) Restore(endpoint string) error {
-	c.tell("restore", endpoint)
-	return errors.New("no such messages")
+func (c *toldController) SetSyncMetered(on bool) error {
+	c.tell("metered", fmt.Sprint(on))
+	return errors.New("as written")
 }
+
+func (c *toldController) Act(endpoint string, a fault.Action) {
+	c.tell(string(a.Kind), strings.TrimSpace(endpoint+" "+a.Arg))
+}
+
+func (c *toldController) Notes() map[string]Note { return nil }
+
+func (c *toldController) OpenLog(endpoint string) { c.tell("open-log", endpoint) }
+func (c *toldController) EditConfig()             { c.tell("open-config", "") }
+func (c *toldController) About()                  { c.tell("about", "") }
 
 // applet is a running applet as its test sees it.
 type applet struct {

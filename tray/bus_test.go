@@ -61,8 +61,8 @@ func wantLabels(t *testing.T, item *desktoptest.Item, want ...string) {
 func TestMenuLayout(t *testing.T) {
 	t.Parallel()
 	_, item := onBus(t, idleState("my_mail", "work"))
-	wantLabels(t, item, "my_mail: synced just now", "work: synced just now", "-",
-		"Sync now", "Pause", "Open log", "Start at login", "-", "Quit")
+	wantLabels(t, item, "Mail is in sync", "my_mail: synced just now", "work: synced just now", "-",
+		"Sync now", "Pause", "Pause for", "-", "Open log", "-", "Settings", "About", "Quit")
 	if got := item.ID() + " " + item.Title(); got != "smd-applet smd-applet" {
 		t.Errorf("id and title: %s", got)
 	}
@@ -70,44 +70,116 @@ func TestMenuLayout(t *testing.T) {
 		t.Error("the icon is not the idle one")
 	}
 	for _, e := range item.Menu() {
-		if strings.Contains(e.Label, "synced") && e.Enabled {
-			t.Errorf("the status line %q can be clicked", e.Label)
+		if e.Label == "Mail is in sync" && e.Enabled {
+			t.Error("the headline can be clicked")
 		}
-		if e.Checkbox != (e.Label == "Start at login") {
-			t.Errorf("%q: checkbox %v", e.Label, e.Checkbox)
+		if e.Visible && e.Enabled && !e.Separator && !e.AccessKey && len(e.Sub) == 0 {
+			t.Errorf("%q has no access key", e.Label)
+		}
+	}
+	for path, want := range map[string][]string{
+		"my_mail: synced just now": {"synced just now", "last synced at " + time.Now().Format("15:04"), "Sync now", "Pause", "Open log"},
+		"Pause for":                {"30 minutes", "2 hours", "until tomorrow"},
+		"Settings":                 {"Start at login", "Notify of new mail", "Sync on metered networks", "Edit configuration"},
+	} {
+		sub := item.WaitEntry(path).Sub
+		if got := desktoptest.Labels(sub); !slices.Equal(got, want) {
+			t.Errorf("%s: %q", path, got)
+		}
+		for _, e := range sub {
+			if e.Checkbox != (path == "Settings" && e.Label != "Edit configuration") {
+				t.Errorf("%q: checkbox %v", e.Label, e.Checkbox)
+			}
 		}
 	}
 }
 
 func TestClicksReachTheController(t *testing.T) {
 	t.Parallel()
-	s := idleState("default")
+	s := idleState("default", "work")
 	s.Endpoints[0].Held = []sync.HeldFolder{{Folder: "Archive", Count: 120, By: sync.Pull}}
-	s.Setup = &fault.Error{Kind: fault.Config}
+	s.Setup = &fault.Error{Kind: fault.Config, Actions: []fault.Action{{Kind: fault.EditConfig, Arg: "loop"}}}
+	s.Endpoints[1].Problem = &sync.Problem{Err: &fault.Error{
+		Kind: fault.Conflict, Actions: []fault.Action{{Kind: fault.ShowMail, Arg: "x"}, {Kind: fault.KeepBoth, Arg: "x"}, {Kind: fault.RunCommand, Arg: "true"}},
+	}}
+	s.Recent = []sync.Activity{{Endpoint: "work", Direction: sync.Pull, At: time.Now(), Summary: sync.Summary{New: 3}}}
 	s.Overall = sync.Attention
 	a, item := onBus(t, s)
-	for _, click := range []struct{ label, call string }{
-		{"Sync now", "sync"},
-		{"Pause", "pause"},
-		{"Open log", "open-log default"},
-		{"Edit configuration", "open-config"},
-		{"Delete them on both sides", "confirm default"},
-		{"Bring them back", "restore default"},
+	status := "work: a message was changed at both ends"
+	for _, click := range []struct {
+		path []string
+		call string
+	}{
+		{[]string{"Sync now"}, "sync"},
+		{[]string{"Pause"}, "pause"},
+		{[]string{"Pause for", "30 minutes"}, "pause  for 30m0s"},
+		{[]string{"Pause for", "2 hours"}, "pause  for 2h0m0s"},
+		{[]string{"Open log"}, "open-log"},
+		{[]string{"About"}, "about"},
+		{[]string{status, "Sync now"}, "sync work"},
+		{[]string{status, "Pause"}, "pause work"},
+		{[]string{status, "Open log"}, "open-log work"},
+		{[]string{"Recent activity", s.Recent[0].At.Format("15:04") + "  work: received 3 new"}, "open-log work"},
+		{[]string{"Problems (3)", "Delete them on both sides"}, "confirm default"},
+		{[]string{"Problems (3)", "Bring them back"}, "restore default"},
+		{[]string{"Problems (3)", "Keep both"}, "keep-both work x"},
+		{[]string{"Problems (3)", "Show the message"}, "display-mail work x"},
+		{[]string{"Problems (3)", "Run: true"}, "run work true"},
+		{[]string{"Problems (3)", "Edit configuration"}, "edit-config loop"},
+		{[]string{"Settings", "Notify of new mail"}, "notify true"},
+		{[]string{"Settings", "Sync on metered networks"}, "metered true"},
+		{[]string{"Settings", "Edit configuration"}, "open-config"},
 	} {
-		item.Click(click.label)
+		item.Click(click.path...)
 		a.want(click.call)
 	}
 	if got := item.Tooltip(); got != "the configuration needs a look" {
 		t.Errorf("tooltip: %q", got)
 	}
 
+	s.Endpoints[1].Paused = true
+	s.Endpoints[1].Problem = nil
+	a.show(s)
+	item.Click("work: paused", "Resume")
+	a.want("resume work")
+	s.Endpoints = s.Endpoints[:1]
 	s.Endpoints[0].Paused, s.Setup, s.Overall = true, nil, sync.Paused
 	a.show(s)
 	item.Click("Resume")
 	a.want("resume")
-	s.Endpoints[0].Held = nil
+	s.Endpoints[0].Held, s.Recent = nil, nil
 	a.show(s)
-	wantLabels(t, item, "default: paused", "-", "Sync now", "Resume", "Open log", "Start at login", "-", "Quit")
+	wantLabels(t, item, "Mail sync is paused", "default: paused", "-", "Sync now", "Resume", "-", "Open log", "-", "Settings", "About", "Quit")
+}
+
+// What comes later has its lines in submenus that grow, and goes again.
+func TestSubmenusGrow(t *testing.T) {
+	t.Parallel()
+	s := idleState("default")
+	a, item := onBus(t, s)
+	item.WaitEntry("Sync now")
+	for n := 1; n <= 3; n++ {
+		s.Recent = append(s.Recent, sync.Activity{Endpoint: "default", Direction: sync.Push, At: time.Now(), Summary: sync.Summary{New: n}})
+		a.show(s)
+		item.Click("Recent activity", fmt.Sprintf("%s  default: sent %d new", s.Recent[n-1].At.Format("15:04"), n))
+		a.want("open-log default")
+	}
+	s.Recent = s.Recent[:1]
+	a.show(s)
+	desktoptest.Until(t, "one line is left", func() bool { return len(desktoptest.Shown(item.WaitEntry("Recent activity").Sub)) == 1 })
+	s.Recent = nil
+	a.show(s)
+	desktoptest.Until(t, "there is no activity", func() bool { return !slices.Contains(item.Labels(), "Recent activity") })
+}
+
+func TestMenuInGerman(t *testing.T) {
+	t.Parallel()
+	bus := desktoptest.StartBus(t)
+	a := startApplet(t, idleState("default"), "DBUS_SESSION_BUS_ADDRESS="+bus.Address, "LANG=de_CH.UTF-8")
+	item := bus.Item(t, a.Pid())
+	item.WaitExported()
+	wantLabels(t, item, "Die Mail ist synchron", "default: abgeglichen gerade eben", "-", "Jetzt abgleichen", "Anhalten", "Anhalten für",
+		"-", "Protokoll öffnen", "-", "Einstellungen", "Über smd-applet", "Beenden")
 }
 
 func TestNoClickIsLost(t *testing.T) {
@@ -147,9 +219,9 @@ func TestAutostartCheckbox(t *testing.T) {
 	t.Parallel()
 	_, item := onBus(t, idleState("default"))
 	for _, want := range []bool{true, false} {
-		item.Click("Start at login")
+		item.Click("Settings", "Start at login")
 		desktoptest.Until(t, fmt.Sprintf("checked is %v", want), func() bool {
-			return item.WaitEntry("Start at login").Checked == want
+			return item.WaitEntry("Settings", "Start at login").Checked == want
 		})
 	}
 }
@@ -163,7 +235,7 @@ func TestAutostartIsReadAgainWhenTheMenuOpens(t *testing.T) {
 	a := startApplet(t, idleState("default"), "DBUS_SESSION_BUS_ADDRESS="+bus.Address, "XDG_CONFIG_HOME="+config)
 	item := bus.Item(t, a.Pid())
 	item.WaitExported()
-	if item.WaitEntry("Start at login").Checked {
+	if item.WaitEntry("Settings", "Start at login").Checked {
 		t.Fatal("on before it was switched on")
 	}
 	if err := (autostart.Entry{ConfigHome: config, Exec: "/bin/sh"}).Set(true); err != nil {
@@ -171,7 +243,7 @@ func TestAutostartIsReadAgainWhenTheMenuOpens(t *testing.T) {
 	}
 	desktoptest.Until(t, "the tick", func() bool {
 		item.OpenMenu()
-		return item.WaitEntry("Start at login").Checked
+		return item.WaitEntry("Settings", "Start at login").Checked
 	})
 }
 
@@ -329,7 +401,7 @@ func TestUnchangedStateSendsNothing(t *testing.T) {
 			layouts++
 		}
 	}
-	if layouts > 1 { // Pause became Resume
-		t.Errorf("%d entries were sent again although one changed: %v", layouts, signals())
+	if layouts > 4 { // the headline, twice; Pause became Resume, Pause for went
+		t.Errorf("%d entries were sent again although four changed: %v", layouts, signals())
 	}
 }

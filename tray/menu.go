@@ -23,52 +23,93 @@ const (
 // one goroutine.
 type painter struct {
 	shown  menu
-	items  []*systray.MenuItem // one for each line; nil for a separator
-	clicks chan int            // the places of the lines clicked, in order
+	nodes  []*node
+	built  bool       // the desktop may have it
+	clicks chan *node // what was clicked, in order
 
 	stop    chan struct{}
 	readers stdsync.WaitGroup
 }
 
-// newPainter builds the menu: entries are hidden later, never added or removed.
+// node is an entry as the desktop has it.
+type node struct {
+	line
+	item *systray.MenuItem // nil for a separator
+	subs []*node
+}
+
+// newPainter builds the menu. Entries are hidden later, never removed; submenus
+// may grow.
 func newPainter(m menu) *painter {
-	p := &painter{
-		shown:  m,
-		items:  make([]*systray.MenuItem, len(m.lines)),
-		clicks: make(chan int, clickBacklog),
-		stop:   make(chan struct{}),
-	}
-	for i, l := range m.lines {
-		if l.do == separator {
-			systray.AddSeparator()
-			continue
-		}
-		var item *systray.MenuItem
-		if l.checkbox {
-			item = systray.AddMenuItemCheckbox(l.title, "", l.checked)
-		} else {
-			item = systray.AddMenuItem(l.title, "")
-		}
-		item.ClickedCh = make(chan struct{}, entryBacklog)
-		if l.disabled {
-			item.Disable()
-		}
-		if l.hidden {
-			item.Hide()
-		}
-		p.items[i] = item
-		p.readers.Go(func() { p.forward(item.ClickedCh, i) })
-	}
+	p := &painter{shown: m, clicks: make(chan *node, clickBacklog), stop: make(chan struct{})}
+	p.nodes = p.level(nil, nil, m.entries)
+	p.built = true
 	systray.SetIcon(assets.Icon(m.icon))
 	systray.SetTooltip(m.tooltip)
 	return p
 }
 
+// level makes the entries of a menu, that of parent or the top one, those wanted.
+func (p *painter) level(parent *systray.MenuItem, nodes []*node, wanted []entry) []*node {
+	for i, e := range wanted {
+		if i == len(nodes) {
+			nodes = append(nodes, p.build(parent, e.line))
+		}
+		n := nodes[i]
+		if n.item != nil && n.line != e.line {
+			change(n.item, n.line, e.line)
+		}
+		n.line = e.line
+		n.subs = p.level(n.item, n.subs, e.sub)
+	}
+	for _, n := range nodes[min(len(wanted), len(nodes)):] {
+		if n.item != nil && !n.hidden {
+			n.hidden = true
+			n.item.Hide()
+		}
+	}
+	return nodes
+}
+
+// build adds an entry at the end of a menu.
+func (p *painter) build(parent *systray.MenuItem, l line) *node {
+	n := &node{line: l}
+	if l.do == separator {
+		systray.AddSeparator() // there are none but in the top menu
+		return n
+	}
+	title := accessible(l.title)
+	switch {
+	case parent == nil && l.checkbox:
+		n.item = systray.AddMenuItemCheckbox(title, "", l.checked)
+	case parent == nil:
+		n.item = systray.AddMenuItem(title, "")
+	case l.checkbox:
+		n.item = parent.AddSubMenuItemCheckbox(title, "", l.checked)
+	default:
+		n.item = parent.AddSubMenuItem(title, "")
+	}
+	if !p.built {
+		// Later it may be read meanwhile; then a reader that only forwards has to do.
+		n.item.ClickedCh = make(chan struct{}, entryBacklog)
+	}
+	if l.disabled {
+		n.item.Disable()
+	}
+	if l.hidden {
+		n.item.Hide()
+	}
+	if l.do != nothing { // what only tells something is never more than that
+		p.readers.Go(func() { p.forward(n) })
+	}
+	return n
+}
+
 // forward only forwards: whatever a click does, the next one is taken.
-func (p *painter) forward(clicked <-chan struct{}, place int) {
+func (p *painter) forward(n *node) {
 	for {
 		select {
-		case _, ok := <-clicked:
+		case _, ok := <-n.item.ClickedCh:
 			if !ok {
 				return
 			}
@@ -76,7 +117,7 @@ func (p *painter) forward(clicked <-chan struct{}, place int) {
 			return
 		}
 		select {
-		case p.clicks <- place:
+		case p.clicks <- n:
 		case <-p.stop:
 			return
 		}
@@ -89,14 +130,13 @@ func (p *painter) close() {
 	p.readers.Wait()
 }
 
-// clicked returns the line at a place, as the person saw it. It does nothing
+// clicked returns the line of an entry, as the person saw it. It does nothing
 // when that line is not to be clicked; hosts report such clicks all the same.
-func (p *painter) clicked(place int) line {
-	l := p.shown.lines[place]
-	if l.disabled || l.hidden {
+func (p *painter) clicked(n *node) line {
+	if n.disabled || n.hidden {
 		return line{}
 	}
-	return l
+	return n.line
 }
 
 // paint sends what differs between m and what is shown.
@@ -110,11 +150,7 @@ func (p *painter) paint(m menu) (err error) {
 	}()
 	old := p.shown
 	p.shown = m
-	for i, l := range m.lines {
-		if p.items[i] != nil && l != old.lines[i] {
-			change(p.items[i], old.lines[i], l)
-		}
-	}
+	p.nodes = p.level(nil, p.nodes, m.entries)
 	if m.tooltip != old.tooltip {
 		systray.SetTooltip(m.tooltip)
 	}
@@ -126,7 +162,7 @@ func (p *painter) paint(m menu) (err error) {
 
 func change(item *systray.MenuItem, old, l line) {
 	if l.title != old.title {
-		item.SetTitle(l.title)
+		item.SetTitle(accessible(l.title))
 	}
 	if l.checked != old.checked {
 		if l.checked {

@@ -9,6 +9,7 @@ import (
 
 	"smd-applet/assets"
 	"smd-applet/desktoptest"
+	"smd-applet/phrase"
 	"smd-applet/sync"
 	"smd-applet/sync/fault"
 )
@@ -44,7 +45,7 @@ func TestStatesOnARealPanel(t *testing.T) {
 			item := d.WaitIcon(a.Pid())
 			for _, s := range panelStates() {
 				a.show(s)
-				want := view(s, time.Now(), false)
+				want := view(scene{state: s, now: time.Now(), Book: phrase.English})
 				desktoptest.Until(t, "the menu of "+want.icon, func() bool {
 					return item.Tooltip() == want.tooltip && item.ShowsIcon(assets.Icon(want.icon))
 				})
@@ -90,8 +91,8 @@ func TestMouseOnARealPanel(t *testing.T) {
 	a.show(idleState("default"))
 	item.WaitEntry("Pause")
 
-	d.Click(item, "Start at login")
-	desktoptest.Until(t, "the tick", func() bool { return item.WaitEntry("Start at login").Checked })
+	d.Click(item, "Settings", "Start at login")
+	desktoptest.Until(t, "the tick", func() bool { return item.WaitEntry("Settings", "Start at login").Checked })
 
 	d.RestartPanel()
 	item = d.WaitIcon(a.Pid())

@@ -130,3 +130,7 @@ func reconnect(ctx context.Context) (*dbus.Conn, error) {
 		timer.Reset(wait)
 	}
 }
+
+// accessible is a title as this desktop's menus take it: "_" is before the access
+// key.
+func accessible(title string) string { return title }

@@ -4,6 +4,7 @@ package tray
 
 import (
 	"context"
+	"strings"
 
 	"fyne.io/systray"
 )
@@ -27,4 +28,9 @@ func Run(ctx context.Context, c Controller, o Options) error {
 	}, cancel)
 	<-done
 	return nil
+}
+
+// accessible is a title as this desktop's menus take it: they have no access keys.
+func accessible(title string) string {
+	return strings.NewReplacer("__", "_", "_", "").Replace(title)
 }

@@ -27,7 +27,7 @@ type face struct {
 
 	autostart  bool          // as last read
 	recheck    chan struct{} // one slot: the autostart entry was written
-	settingMu  stdsync.Mutex // one change of the autostart entry at a time
+	settingMu  stdsync.Mutex // one change of a setting at a time
 	background stdsync.WaitGroup
 }
 
@@ -38,15 +38,17 @@ func newFace(c Controller, o Options) *face {
 	return f
 }
 
-// close waits for everything the face started, except for a Confirm or Restore
-// going on: these end with the controller, which outlives the tray.
+// close waits for everything the face started.
 func (f *face) close() {
 	f.painter.close()
 	f.background.Wait()
 }
 
 func (f *face) view() menu {
-	return view(f.controller.State(), time.Now(), f.autostart)
+	return view(scene{
+		state: f.controller.State(), notes: f.options.Desk.Notes(), autostart: f.autostart,
+		now: time.Now(), Book: f.options.Book,
+	})
 }
 
 // serve paints and obeys until ctx is done, lost delivers, or the person quits,
@@ -62,18 +64,20 @@ func (f *face) serve(ctx context.Context, lost <-chan struct{}) bool {
 			return false
 		case <-lost:
 			return true
-		case place := <-f.painter.clicks:
-			l := f.painter.clicked(place)
+		case n := <-f.painter.clicks:
+			l := f.painter.clicked(n)
 			if l.do == quit {
 				return false
 			}
-			f.obey(ctx, l)
+			f.obey(l)
 			continue
 		case _, ok := <-changed:
 			if !ok { // the subscription was closed: what is shown stays
 				changed = nil
 				continue
 			}
+			due = earliest(due, painted.Add(paintGap))
+		case <-f.options.Noted:
 			due = earliest(due, painted.Add(paintGap))
 		case <-systray.TrayOpenedCh:
 			f.readAutostart()
@@ -100,48 +104,41 @@ func (f *face) serve(ctx context.Context, lost <-chan struct{}) bool {
 }
 
 // obey does what a click asks for. What may take time runs beside the loop.
-func (f *face) obey(ctx context.Context, l line) {
-	log := f.options.Logger
+func (f *face) obey(l line) {
 	switch l.do {
 	case syncNow:
 		f.controller.SyncNow(l.endpoint)
 	case pause:
-		f.controller.Pause(l.endpoint)
+		f.controller.PauseUntil(l.endpoint, l.length.until(time.Now()))
 	case resume:
 		f.controller.Resume(l.endpoint)
-	case confirmHeld:
-		go f.settle(l.endpoint, "confirm", f.controller.Confirm)
-	case restoreHeld:
-		go f.settle(l.endpoint, "restore", f.controller.Restore)
 	case openLog:
-		f.background.Go(func() {
-			if err := f.options.OpenLog(ctx, l.endpoint); err != nil {
-				log.Error("the log can't be shown", "endpoint", l.endpoint, "err", err)
-			}
-		})
-	case openConfig:
-		f.background.Go(func() {
-			if err := f.options.OpenConfig(ctx); err != nil {
-				log.Error("the configuration can't be opened", "err", err)
-			}
-		})
+		f.options.Desk.OpenLog(l.endpoint)
+	case act:
+		f.options.Desk.Act(l.endpoint, l.action)
 	case toggleAutostart:
 		f.background.Go(func() { f.setAutostart(!l.checked) })
+	case toggleNewMail:
+		f.background.Go(func() { f.set("notify of new mail", f.controller.SetNotifyNewMail, !l.checked) })
+	case toggleMetered:
+		f.background.Go(func() { f.set("sync on metered networks", f.controller.SetSyncMetered, !l.checked) })
+	case openConfig:
+		f.options.Desk.EditConfig()
+	case about:
+		f.options.Desk.About()
 	}
 }
 
-func (f *face) settle(endpoint, what string, do func(string) error) {
-	if err := do(endpoint); err != nil {
-		f.options.Logger.Error("held deletions are not settled", "endpoint", endpoint, "wanted", what, "err", err)
+func (f *face) set(what string, set func(bool) error, on bool) {
+	f.settingMu.Lock()
+	defer f.settingMu.Unlock()
+	if err := set(on); err != nil {
+		f.options.Logger.Error("a setting was not changed", "setting", what, "on", on, "err", err)
 	}
 }
 
 func (f *face) setAutostart(on bool) {
-	f.settingMu.Lock()
-	defer f.settingMu.Unlock()
-	if err := f.options.Autostart.Set(on); err != nil {
-		f.options.Logger.Error("start at login not changed", "on", on, "err", err)
-	}
+	f.set("start at login", f.options.Autostart.Set, on)
 	select {
 	case f.recheck <- struct{}{}:
 	default:

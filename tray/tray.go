@@ -7,11 +7,13 @@
 package tray
 
 import (
-	"context"
 	"errors"
 	"log/slog"
+	"time"
 
+	"smd-applet/phrase"
 	"smd-applet/sync"
+	"smd-applet/sync/fault"
 )
 
 // ErrUnsupported is returned by [Run] of a program built without a tray. The
@@ -19,15 +21,26 @@ import (
 var ErrUnsupported = errors.New("no tray in this build")
 
 // Controller is what the tray shows and what its clicks reach. It is part of
-// [sync.Engine]; an empty endpoint means all. Confirm and Restore may take
-// their time, the rest must return at once.
+// [sync.Engine]; an empty endpoint means all. The methods must return soon.
 type Controller interface {
 	State() sync.State
 	SyncNow(endpoint string)
-	Pause(endpoint string)
+	PauseUntil(endpoint string, until time.Time)
 	Resume(endpoint string)
-	Confirm(endpoint string) error
-	Restore(endpoint string) error
+	SetNotifyNewMail(on bool) error
+	SetSyncMetered(on bool) error
+}
+
+// Desk does for the person what is not the engine's. Its methods return at once;
+// an empty endpoint means the program, or its configuration, as a whole.
+type Desk interface {
+	// Act does what was chosen of what is offered about an endpoint's problem.
+	Act(endpoint string, a fault.Action)
+	// Notes tell what came of that, by endpoint.
+	Notes() map[string]Note
+	OpenLog(endpoint string)
+	EditConfig()
+	About()
 }
 
 // Autostart switches the start at login.
@@ -41,11 +54,10 @@ type Options struct {
 	// Changed delivers when the Controller's state may have changed, such as
 	// [sync.Subscription.Changed].
 	Changed <-chan struct{}
-	// OpenLog shows an endpoint's log to the person, that of the whole program
-	// when endpoint is empty. It may wait for the viewer, but not beyond ctx.
-	OpenLog func(ctx context.Context, endpoint string) error
-	// OpenConfig lets the person edit the configuration. It may wait as well.
-	OpenConfig func(ctx context.Context) error
-	Autostart  Autostart
-	Logger     *slog.Logger
+	// Noted delivers when the Desk's notes may have changed.
+	Noted     <-chan struct{}
+	Desk      Desk
+	Autostart Autostart
+	Book      *phrase.Book
+	Logger    *slog.Logger
 }

@@ -1,255 +1,186 @@
 package tray
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
+	"smd-applet/phrase"
 	"smd-applet/sync"
 	"smd-applet/sync/fault"
 )
 
-// slots is how many endpoints have lines of their own in the menu; it is built
-// once, so there is room for that many. Further ones are summed up in a line.
+// slots is how many endpoints have lines of their own in the menu: what stands
+// between others is built once. Further ones are summed up in a line.
 const slots = 8
 
 // command is what a click on a menu line asks for.
 type command int
 
 const (
-	nothing command = iota // a line that only tells something
+	nothing command = iota // a line that only tells something, or opens a submenu
 	separator
 	syncNow
-	pause
+	pause // for the line's length
 	resume
-	openLog
-	openConfig
+	openLog // of the endpoint's last run, or of the whole program
+	act     // what the line's action says
 	toggleAutostart
-	confirmHeld
-	restoreHeld
+	toggleNewMail
+	toggleMetered
+	openConfig
+	about
 	quit
 )
 
-// line is one line of the menu. Its place, and whether it has a checkbox, never
-// change; the rest may.
+// line is one line of the menu. Its place, and whether it is a separator or has a
+// checkbox, never change; the rest may.
 type line struct {
 	do       command
 	endpoint string // whom do is for; empty means all
-	title    string
+	action   fault.Action
+	length   pauseLength
+	title    string // with "_" before the access key, "__" for a "_"
 	hidden   bool
 	disabled bool
 	checkbox bool
 	checked  bool
 }
 
+// entry is a line and what opens beside it. Lines are only ever added at the end
+// of a submenu: a click that comes late must not mean something else.
+type entry struct {
+	line
+	sub []entry
+}
+
 // menu is everything the tray shows.
 type menu struct {
 	icon    string // a name of package assets
 	tooltip string
-	lines   []line
+	entries []entry
 	stale   time.Time // when the passing of time alone changes a text; zero: never
 }
 
-// view says what to show of the state s. It decides every text, and does
-// nothing else.
-func view(s sync.State, now time.Time, autostart bool) menu {
-	m := menu{icon: string(s.Overall), tooltip: tooltip(s, now)}
-	add := func(l line) {
-		l.title = escapeMnemonic(l.title)
-		m.lines = append(m.lines, l)
-	}
+// scene is what a menu is made of.
+type scene struct {
+	state     sync.State
+	notes     map[string]Note
+	autostart bool
+	now       time.Time
+	*phrase.Book
+}
 
-	setup := line{hidden: s.Setup == nil, disabled: true}
-	if s.Setup != nil {
-		setup.title = problemText(s.Setup)
-	}
-	add(setup)
-	add(line{do: openConfig, title: "Edit configuration", hidden: !configNeedsALook(s)})
+// view says what to show. It decides every text, and does nothing else.
+func view(v scene) menu {
+	s := v.state
+	m := menu{icon: string(s.Overall), tooltip: v.tooltip(), stale: v.staleAt()}
+	add := func(l line, sub ...entry) { m.entries = append(m.entries, entry{l, sub}) }
+
+	add(line{title: plain(v.headline()), disabled: true})
+	add(v.onlyEndpoint())
 	for i := range slots {
-		if i >= len(s.Endpoints) {
-			add(line{hidden: true, disabled: true})
-			add(line{do: confirmHeld, title: confirmTitle, hidden: true})
-			add(line{do: restoreHeld, title: restoreTitle, hidden: true})
-			continue
+		if i < len(s.Endpoints) && len(s.Endpoints) > 1 {
+			e := s.Endpoints[i]
+			add(line{endpoint: e.Name, title: plain(e.Name + ": " + v.status(e))}, v.endpointMenu(e)...)
+		} else {
+			add(line{hidden: true})
 		}
-		e := s.Endpoints[i]
-		add(line{endpoint: e.Name, title: e.Name + ": " + status(e, now), disabled: true})
-		add(line{do: confirmHeld, endpoint: e.Name, title: confirmTitle, hidden: e.Held == nil})
-		add(line{do: restoreHeld, endpoint: e.Name, title: restoreTitle, hidden: e.Held == nil})
 	}
-	for _, e := range s.Endpoints {
-		m.stale = earliest(m.stale, staleAt(e, now))
-	}
-	more := len(s.Endpoints) - slots
-	add(line{title: fmt.Sprintf("and %s", counted(more, "more endpoint")), hidden: more <= 0, disabled: true})
+	more := max(0, len(s.Endpoints)-slots)
+	add(line{title: v.SayN(more, "and %d more endpoint", "and %d more endpoints", more), hidden: more == 0, disabled: true})
 	add(line{do: separator})
-	add(line{do: syncNow, title: "Sync now"})
-	if allPaused(s) {
-		add(line{do: resume, title: "Resume"})
-	} else {
-		add(line{do: pause, title: "Pause"})
-	}
-	add(line{do: openLog, endpoint: worstEndpoint(s), title: "Open log"})
-	add(line{do: toggleAutostart, title: "Start at login", checkbox: true, checked: autostart})
+	add(line{do: syncNow, title: v.Say("_Sync now")})
+	paused := allPaused(s)
+	add(v.pauseOrResume(paused, ""))
+	add(line{title: v.Say("Pause _for"), hidden: paused}, v.pauseMenu()...)
 	add(line{do: separator})
-	add(line{do: quit, title: "Quit"})
+	add(line{title: v.Say("_Recent activity"), hidden: len(s.Recent) == 0}, v.recentMenu()...)
+	problems, sub := v.problemsMenu()
+	add(line{title: v.SayN(problems, "Pr_oblems (%d)", "Pr_oblems (%d)", problems), hidden: problems == 0}, sub...)
+	add(line{do: openLog, title: v.Say("Open _log")})
+	add(line{do: separator})
+	add(line{title: v.Say("S_ettings")}, v.settingsMenu()...)
+	add(line{do: about, title: v.Say("_About")})
+	add(line{do: quit, title: v.Say("_Quit")})
 	return m
 }
 
-const (
-	confirmTitle = "Delete them on both sides"
-	restoreTitle = "Bring them back"
-)
-
-// status is what an endpoint does, or how its last run ended.
-func status(e sync.EndpointState, now time.Time) string {
-	var text string
-	failed := failure(e)
-	switch {
-	case e.Progress.Phase != sync.PhaseIdle && e.Progress.Phase != "":
-		text = running(e)
-	case e.Paused:
-		text = "paused"
-	case failed != nil && failed.Kind == fault.Network:
-		text = "offline" + nextTry(e, now)
-	case failed != nil:
-		text = failed.Summary() + nextTry(e, now)
-	case e.LastSuccess.IsZero():
-		text = "not synced yet"
-	default:
-		text = "synced " + ago(e.LastSuccess, now) + changes(e.LastChange)
+// onlyEndpoint is the line of the endpoint where there is but one.
+func (v scene) onlyEndpoint() line {
+	if len(v.state.Endpoints) != 1 {
+		return line{hidden: true, disabled: true}
 	}
-	if e.Held != nil {
-		text += " · " + heldText(e.Held)
-	}
-	return text
+	e := v.state.Endpoints[0]
+	return line{endpoint: e.Name, title: plain(e.Name + ": " + v.status(e)), disabled: true}
 }
 
-// failure is the failure to tell of, nil when there is none or when it is only
-// that deletions are held back, which is told with their number.
-func failure(e sync.EndpointState) *fault.Error {
-	err := e.LastError
-	if e.Problem != nil {
-		err = e.Problem.Err
+func (v scene) endpointMenu(e sync.EndpointState) []entry {
+	last := v.Say("not synced yet")
+	if !e.LastSuccess.IsZero() {
+		last = v.Say("last synced at %s", v.Clock(e.LastSuccess, v.now))
 	}
-	if err != nil && err.Kind == fault.Held && e.Held != nil {
-		return nil
+	changed := v.counts(e.LastChange)
+	next := e.NextRun.After(v.now) && !e.Paused
+	return []entry{
+		{line: line{title: plain(v.status(e)), disabled: true}},
+		{line: line{title: plain(last), disabled: true, hidden: e.LastSuccess.IsZero()}},
+		{line: line{title: plain(v.Say("it changed: %s", changed)), disabled: true, hidden: changed == ""}},
+		{line: line{title: plain(v.Say("next sync at %s", v.Clock(e.NextRun, v.now))), disabled: true, hidden: !next}},
+		{line: line{do: syncNow, endpoint: e.Name, title: v.Say("_Sync now")}},
+		{line: v.pauseOrResume(e.Paused, e.Name)},
+		{line: line{do: openLog, endpoint: e.Name, title: v.Say("Open _log")}},
 	}
-	return err
 }
 
-func running(e sync.EndpointState) string {
-	switch e.Progress.Phase {
-	case sync.PhaseConnecting:
-		return "connecting"
-	case sync.PhaseComparing:
-		return "looking for changes"
-	case sync.PhaseTransferring:
-		verb := "receiving"
-		if e.Direction == sync.Push {
-			verb = "sending"
+func (v scene) pauseOrResume(paused bool, endpoint string) line {
+	if paused {
+		return line{do: resume, endpoint: endpoint, title: v.Say("_Resume")}
+	}
+	return line{do: pause, endpoint: endpoint, title: v.Say("_Pause")}
+}
+
+func (v scene) pauseMenu() []entry {
+	return []entry{
+		{line: line{do: pause, length: halfHour, title: v.Say("_30 minutes")}},
+		{line: line{do: pause, length: twoHours, title: v.Say("_2 hours")}},
+		{line: line{do: pause, length: untilTomorrow, title: v.Say("until _tomorrow")}},
+	}
+}
+
+// recentMenu lists what changed; a click tells more.
+func (v scene) recentMenu() []entry {
+	var list []entry
+	for _, a := range v.state.Recent {
+		format := v.Say("%s  %s: received %s", v.Clock(a.At, v.now), a.Endpoint, v.counts(a.Summary))
+		if a.Direction == sync.Push {
+			format = v.Say("%s  %s: sent %s", v.Clock(a.At, v.now), a.Endpoint, v.counts(a.Summary))
 		}
-		if e.Progress.Total == 0 {
-			return verb
-		}
-		return fmt.Sprintf("%s %s of %s", verb, grouped(e.Progress.Done), grouped(e.Progress.Total))
-	default:
-		return "finishing"
+		list = append(list, entry{line: line{do: openLog, endpoint: a.Endpoint, title: plain(format)}})
+	}
+	return list
+}
+
+func (v scene) settingsMenu() []entry {
+	set := v.state.Settings
+	return []entry{
+		{line: line{do: toggleAutostart, title: v.Say("Start at _login"), checkbox: true, checked: v.autostart}},
+		{line: line{do: toggleNewMail, title: v.Say("_Notify of new mail"), checkbox: true, checked: set.NotifyNewMail}},
+		{line: line{do: toggleMetered, title: v.Say("Sync on _metered networks"), checkbox: true, checked: set.SyncMetered}},
+		{line: line{do: openConfig, title: v.Say("_Edit configuration")}},
 	}
 }
 
-func nextTry(e sync.EndpointState, now time.Time) string {
-	if !e.Retrying || !e.NextRun.After(now) {
-		return ""
+// staleAt is when a text changes although nothing happens. Zero means never.
+func (v scene) staleAt() time.Time {
+	var at time.Time
+	for _, e := range v.state.Endpoints {
+		at = earliest(at, staleAt(e, v.now))
 	}
-	return ", trying again at " + clock(e.NextRun, now)
-}
-
-func changes(s sync.Summary) string {
-	var parts []string
-	for _, part := range []struct {
-		count int
-		what  string
-	}{{s.New, "new"}, {s.Deleted, "deleted"}, {s.Conflict, "kept twice"}} {
-		if part.count > 0 {
-			parts = append(parts, grouped(part.count)+" "+part.what)
-		}
+	if len(v.state.Endpoints)+len(v.state.Recent) > 0 { // a time of another day has its date
+		y, month, d := v.now.Date()
+		at = earliest(at, time.Date(y, month, d+1, 0, 0, 0, 0, v.now.Location()))
 	}
-	if parts == nil {
-		return ""
-	}
-	return " · " + strings.Join(parts, ", ")
-}
-
-func heldText(held []sync.HeldFolder) string {
-	count := 0
-	for _, h := range held {
-		count += h.Count
-	}
-	where := fmt.Sprintf("%d folders", len(held))
-	if len(held) == 1 {
-		where = held[0].Folder
-	}
-	return fmt.Sprintf("%s held back in %s", counted(count, "deletion"), where)
-}
-
-// tooltip tells the overall state in a few words, and no time that passes: it
-// is to change seldom.
-func tooltip(s sync.State, now time.Time) string {
-	switch s.Overall {
-	case sync.Attention:
-		return attention(s)
-	case sync.Offline:
-		for _, e := range s.Endpoints {
-			if next := nextTry(e, now); next != "" {
-				return "Mail sync is offline" + next
-			}
-		}
-		return "Mail sync is offline"
-	case sync.Paused:
-		return "Mail sync is paused"
-	case sync.Syncing:
-		return "Syncing mail"
-	default:
-		return "Mail is in sync"
-	}
-}
-
-func attention(s sync.State) string {
-	if s.Setup != nil {
-		return problemText(s.Setup)
-	}
-	for _, e := range s.Endpoints {
-		if err := failure(e); err != nil && e.Problem != nil {
-			return e.Name + ": " + problemText(err)
-		}
-	}
-	for _, e := range s.Endpoints {
-		if e.Held != nil {
-			return e.Name + ": " + heldText(e.Held)
-		}
-	}
-	return "Mail sync needs a look"
-}
-
-// problemText names the failure and what it is about.
-func problemText(err *fault.Error) string {
-	if err.Path == "" {
-		return err.Summary()
-	}
-	return err.Summary() + ": " + err.Path
-}
-
-func configNeedsALook(s sync.State) bool {
-	if s.Setup != nil {
-		return true
-	}
-	for _, e := range s.Endpoints {
-		if e.Problem != nil && e.Problem.Err.Kind == fault.Config {
-			return true
-		}
-	}
-	return false
+	return at
 }
 
 func allPaused(s sync.State) bool {
@@ -261,24 +192,5 @@ func allPaused(s sync.State) bool {
 	return len(s.Endpoints) > 0
 }
 
-// worstEndpoint is the one whose log is worth opening: the first with a
-// problem, else with an error, else the only one. Empty means none in particular.
-func worstEndpoint(s sync.State) string {
-	for _, e := range s.Endpoints {
-		if e.Problem != nil {
-			return e.Name
-		}
-	}
-	for _, e := range s.Endpoints {
-		if e.LastError != nil {
-			return e.Name
-		}
-	}
-	if len(s.Endpoints) == 1 {
-		return s.Endpoints[0].Name
-	}
-	return ""
-}
-
-// escapeMnemonic doubles what a menu takes as the mark of an access key.
-func escapeMnemonic(title string) string { return strings.ReplaceAll(title, "_", "__") }
+// plain doubles what a menu takes as the mark of an access key.
+func plain(title string) string { return strings.ReplaceAll(title, "_", "__") }

@@ -14,9 +14,12 @@ import (
 
 	"smd-applet/assets"
 	"smd-applet/control"
+	"smd-applet/desk"
 	"smd-applet/notify"
+	"smd-applet/phrase"
 	"smd-applet/sync/config"
 	"smd-applet/sync/fault"
+	"smd-applet/sync/remote"
 	"smd-applet/tray"
 	"smd-applet/tray/autostart"
 )
@@ -29,7 +32,8 @@ func newApplet() *cobra.Command {
 		Long: `keep the endpoints of ~/.smd/loop in step, with an icon in the panel
 
 Where there is no panel it does the same without an icon, which appears when a
-panel does. If the applet runs already, it is asked to sync now.
+panel does. If the applet runs already, it is asked to sync now, and shows its state
+in a popup where there is no panel for its icon.
 
 SIGUSR1 syncs now, SIGUSR2 pauses and resumes, SIGHUP reads the configuration again.`,
 		Args: cobra.NoArgs,
@@ -73,12 +77,15 @@ func (b *background) show(ctx context.Context, guide func(context.Context) error
 	ctx, quit := context.WithCancel(ctx)
 	defer quit()
 	group, ctx := errgroup.WithContext(ctx)
-	desk := &desk{background: b, open: tray.OpenFile, start: group.Go}
-	group.Go(func() error { return b.run(ctx, control.Options{Quit: quit}, quit) })
+	book := phrase.For(os.Getenv)
+	d := desk.New(ctx, desk.Options{
+		Engine: b.engine, Paths: b.paths, Book: book, Version: version, Open: tray.OpenFile,
+		FetchKey: b.fetchKey, Quit: quit, Logger: b.log,
+	})
+	group.Go(func() error { return b.run(ctx, control.Options{Raise: d.Raise, Quit: quit}, quit) })
 	group.Go(func() error {
 		return notify.Run(ctx, changes.Events(), notify.Options{
-			Icon: assets.Application, Logger: b.log,
-			OnAction: func(endpoint string, a fault.ActionKind) { desk.act(ctx, endpoint, a) },
+			Icon: assets.Application, Logger: b.log, OnAction: d.Act, Notices: d.Notices(), Book: book,
 		})
 	})
 	if guide != nil {
@@ -88,8 +95,7 @@ func (b *background) show(ctx context.Context, guide func(context.Context) error
 		})
 	}
 	err = tray.Run(ctx, b.engine, tray.Options{
-		Changed: changes.Changed(), OpenLog: desk.openLog, OpenConfig: desk.openConfig,
-		Autostart: entry, Logger: b.log,
+		Changed: changes.Changed(), Noted: d.Noted(), Desk: d, Autostart: entry, Book: book, Logger: b.log,
 	})
 	if errors.Is(err, tray.ErrUnsupported) {
 		b.log.Warn("no icon will be shown; the applet goes on without", "cause", err)
@@ -97,7 +103,18 @@ func (b *background) show(ctx context.Context, guide func(context.Context) error
 		err = nil
 	}
 	quit()
-	return errors.Join(err, group.Wait())
+	err = errors.Join(err, group.Wait())
+	d.Close() // nobody asks it for anything any more
+	return err
+}
+
+// fetchKey asks the server of an ssh alias for its key.
+func (b *background) fetchKey(ctx context.Context, alias string) (desk.Key, error) {
+	key, err := remote.FetchHostKey(ctx, alias, b.log)
+	if err != nil {
+		return desk.Key{}, err
+	}
+	return desk.Key{Type: key.Type, Fingerprint: key.Fingerprint, Trusted: key.Trusted, Replaces: key.Replaces, Record: key.Record}, nil
 }
 
 // refresh asks the applet or loop that runs already to sync.
@@ -111,64 +128,4 @@ func refresh(ctx context.Context, paths config.Paths, out io.Writer, pid int) er
 	}
 	fmt.Fprintf(out, "smd-applet: process %d runs already; it was asked to sync now\n", pid)
 	return nil
-}
-
-// desk does what popups and menu ask for that is not the engine's.
-type desk struct {
-	*background
-	open  func(ctx context.Context, path string) error
-	start func(func() error) // runs something that is waited for at the end
-}
-
-// act does what a popup's button says, and does not wait for it.
-func (d *desk) act(ctx context.Context, endpoint string, a fault.ActionKind) {
-	do := map[fault.ActionKind]func() error{
-		fault.Retry:       func() error { d.engine.SyncNow(endpoint); return nil },
-		fault.OpenLog:     func() error { return d.openLog(ctx, endpoint) },
-		fault.EditConfig:  func() error { return d.editConfig(ctx, endpoint) },
-		fault.ConfirmHeld: func() error { return d.engine.Confirm(endpoint) },
-		fault.RestoreHeld: func() error { return d.engine.Restore(endpoint) },
-	}[a]
-	if do == nil {
-		return
-	}
-	d.start(func() error {
-		if err := do(); err != nil && ctx.Err() == nil {
-			d.log.Error("a popup's button failed", "button", a, "endpoint", endpoint, "cause", err)
-		}
-		return nil
-	})
-}
-
-// openLog shows the log of the endpoint's last run, that of the whole program
-// where there is none.
-func (d *desk) openLog(ctx context.Context, endpoint string) error {
-	if endpoint != "" {
-		path := d.paths.ClientLog(endpoint)
-		if info, err := os.Stat(path); err == nil && info.Size() > 0 {
-			return d.open(ctx, path)
-		}
-	}
-	return d.open(ctx, d.paths.LoopLog())
-}
-
-// openConfig shows the file a person has to mend, or the list of endpoints.
-func (d *desk) openConfig(ctx context.Context) error { return d.editConfig(ctx, "") }
-
-// editConfig shows an endpoint's configuration; without an endpoint the one that
-// is wrong, or the list of endpoints.
-func (d *desk) editConfig(ctx context.Context, endpoint string) error {
-	if endpoint != "" {
-		return d.open(ctx, d.paths.Config(endpoint))
-	}
-	state := d.engine.State()
-	if state.Setup != nil && state.Setup.Path != "" {
-		return d.open(ctx, state.Setup.Path)
-	}
-	for _, ep := range state.Endpoints {
-		if ep.Problem != nil && ep.Problem.Err.Kind == fault.Config {
-			return d.open(ctx, d.paths.Config(ep.Name))
-		}
-	}
-	return d.open(ctx, d.paths.Loop())
 }

@@ -128,7 +128,7 @@ func TestFootprint(t *testing.T) {
 	applet := desktoptest.Launch(t, cmd)
 	item := bus.Item(t, applet.Pid())
 	item.WaitExported()
-	desktoptest.Until(t, "the first sync", func() bool { return strings.HasPrefix(item.Labels()[0], "default: synced") })
+	desktoptest.Until(t, "the first sync", func() bool { return strings.HasPrefix(item.Labels()[1], "default: synced") })
 
 	const watched = 20 * time.Second
 	before := ticks(t, applet.Pid())

@@ -81,7 +81,7 @@ func TestAppletOnARealPanel(t *testing.T) {
 	item := d.WaitIcon(pid)
 	desktoptest.Until(t, "the first sync", func() bool { return count(l.local) == 1 })
 	desktoptest.Until(t, "the menu tells of it", func() bool {
-		return strings.HasPrefix(item.Labels()[0], "default: synced just now")
+		return strings.HasPrefix(item.Labels()[1], "default: synced just now")
 	})
 	d.Screenshot("idle")
 
@@ -103,7 +103,7 @@ func TestAppletOnARealPanel(t *testing.T) {
 	}
 
 	d.Click(item, "Open log")
-	want := filepath.Join(l.home, ".smd", "log", "client.default.log")
+	want := filepath.Join(l.home, ".smd", "log", "loop.log")
 	desktoptest.Until(t, "the log is opened", func() bool { return shown() != "" })
 	if shown() != want {
 		t.Errorf("Open log opened %s", shown())
@@ -175,7 +175,7 @@ func TestAppletFromNothing(t *testing.T) {
 	told := func(what, icon, label, popup string) desktoptest.Notification {
 		t.Helper()
 		desktoptest.Until(t, what, func() bool {
-			return item.ShowsIcon(assets.Icon(icon)) && strings.Contains(item.Labels()[0], label)
+			return item.ShowsIcon(assets.Icon(icon)) && strings.Contains(item.Tooltip(), label)
 		})
 		n := d.WaitNotification(what, func(n desktoptest.Notification) bool { return strings.Contains(n.Body, popup) })
 		d.Screenshot(strings.ReplaceAll(what, " ", "-"))
@@ -193,7 +193,7 @@ func TestAppletFromNothing(t *testing.T) {
 
 	l.configure("SERVERNAME=mailhost\nCLIENTNAME=laptop-test\nMAILBOX=Mail\n")
 	desktoptest.Until(t, "the first sync", func() bool {
-		return item.ShowsIcon(assets.Icon("idle")) && strings.HasPrefix(item.Labels()[0], "default: synced just now")
+		return item.ShowsIcon(assets.Icon("idle")) && strings.HasPrefix(item.Labels()[1], "default: synced just now")
 	})
 	desktoptest.Until(t, "all popups are gone", func() bool {
 		return !slices.ContainsFunc(d.Notifications(), func(n desktoptest.Notification) bool { return n.Replaces == 0 && !n.Closed })

@@ -94,7 +94,7 @@ func (r *run) conflict(ctx context.Context, a *delta.Action, have maildir.Name, 
 		return &fault.Error{
 			Kind: fault.Conflict, Op: "apply", Path: place.Path(), Context: smdContext,
 			Err:     fmt.Errorf("%s of %s meets another message here", a.Kind, a.Dst),
-			Actions: []fault.Action{{Kind: fault.ShowMail, Arg: place.Path()}, {Kind: fault.Retry}, {Kind: fault.OpenLog}},
+			Actions: []fault.Action{{Kind: fault.ShowMail, Arg: place.Path()}, {Kind: fault.KeepBoth, Arg: place.Path()}, {Kind: fault.Retry}, {Kind: fault.OpenLog}},
 		}
 	}
 	r.result.Conflicts++

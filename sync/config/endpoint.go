@@ -114,7 +114,7 @@ func Load(ctx context.Context, p Paths, endpoint string) (*Endpoint, error) {
 func edit(file string, err error) *fault.Error {
 	f := &fault.Error{
 		Kind: fault.Config, Op: "read the configuration", Path: file, Err: err,
-		Hint:    "edit " + file,
+		Hint: "edit %s", HintArgs: []any{file},
 		Actions: []fault.Action{{Kind: fault.EditConfig, Arg: file}, {Kind: fault.Retry}, {Kind: fault.OpenLog}},
 	}
 	if errors.Is(err, errAbsolute) {

@@ -23,7 +23,7 @@ type Preferences struct {
 // The names in the file: one NAME=true or NAME=false a line.
 const (
 	notifyNewMail = "NOTIFY_NEW_MAIL"
-	syncMetered   = "SYNC_METERED"
+	syncMetered   = "SYNC_ON_METERED"
 )
 
 const preferencesHead = "# what the applet's menu sets: NAME=true or NAME=false\n"

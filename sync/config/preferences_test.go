@@ -14,18 +14,18 @@ func TestPreferences(t *testing.T) {
 	t.Parallel()
 	yes, no := true, false
 	for text, want := range map[string]Preferences{
-		"":                      {},
-		"# SYNC_METERED=true\n": {},
-		"SYNC_METERED=true":     {SyncMetered: true},
-		" NOTIFY_NEW_MAIL = false # ours\r\nSYNC_METERED=1\n": {NotifyNewMail: &no, SyncMetered: true},
-		"NOTIFY_NEW_MAIL=true\nLATER=perhaps\nno setting\n":   {NotifyNewMail: &yes},
+		"":                         {},
+		"# SYNC_ON_METERED=true\n": {},
+		"SYNC_ON_METERED=true":     {SyncMetered: true},
+		" NOTIFY_NEW_MAIL = false # ours\r\nSYNC_ON_METERED=1\n": {NotifyNewMail: &no, SyncMetered: true},
+		"NOTIFY_NEW_MAIL=true\nLATER=perhaps\nno setting\n":      {NotifyNewMail: &yes},
 	} {
 		got, err := parsePreferences(text)
 		if err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%q: %+v, %v", text, got, err)
 		}
 	}
-	if _, err := parsePreferences("\nSYNC_METERED=perhaps\n"); err == nil {
+	if _, err := parsePreferences("\nSYNC_ON_METERED=perhaps\n"); err == nil {
 		t.Error("perhaps is taken for a yes or no")
 	}
 }
@@ -67,7 +67,7 @@ func TestPreferencesFile(t *testing.T) {
 	if st, err := os.Stat(p.Preferences()); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("its mode: %v, %v", st.Mode(), err)
 	}
-	if err := os.WriteFile(p.Preferences(), []byte("SYNC_METERED=nein\n"), 0o600); err != nil {
+	if err := os.WriteFile(p.Preferences(), []byte("SYNC_ON_METERED=nein\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := LoadPreferences(p); !fault.Is(err, fault.Config) {

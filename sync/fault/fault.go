@@ -6,8 +6,11 @@
 package fault
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 )
 
@@ -55,6 +58,7 @@ const (
 	TrustHost   ActionKind = "trust-host"          // record the host key of Arg
 	ConfirmHeld ActionKind = "confirm"             // carry out the held deletions
 	RestoreHeld ActionKind = "restore"             // bring the held messages back
+	KeepBoth    ActionKind = "keep-both"           // give the message Arg another name, so that the other one has room
 )
 
 // Action is one thing a person can do about a failure.
@@ -72,8 +76,13 @@ type Error struct {
 	Context  string   // SMD's context tag where it differs from the kind's own, e.g. "delete-message"
 	Cause    string   // SMD's probable-cause tag where it differs from the kind's own
 	Hint     string   // the way out, one sentence for a person; empty means the kind's own
+	HintArgs []any    // fill the verbs of Hint, which is a format then
 	Actions  []Action // nil means the kind's own
 	Err      error    // the cause
+
+	// Elsewhere says that it happened at the other end, and that the texts are
+	// from there: nothing may be done here by them.
+	Elsewhere bool
 }
 
 // New returns an Error of kind about path, caused by err.
@@ -109,11 +118,21 @@ func (e *Error) Avoidable() bool { return e.Kind.row().avoidable }
 func (e *Error) Summary() string { return e.Kind.row().summary }
 
 // WayOut is what a person can do about it, one sentence.
-func (e *Error) WayOut() string {
-	if e.Hint != "" {
-		return e.Hint
+func (e *Error) WayOut() string { return e.WayOutBy(func(english string) string { return english }) }
+
+// WayOutBy is WayOut in another language: translate is asked for each of its texts.
+func (e *Error) WayOutBy(translate func(english string) string) string {
+	hint := translate(cmp.Or(e.Hint, e.Kind.row().hint))
+	if e.HintArgs == nil {
+		return hint
 	}
-	return e.Kind.row().hint
+	args := slices.Clone(e.HintArgs)
+	for i, a := range args {
+		if text, is := a.(string); is {
+			args[i] = translate(text)
+		}
+	}
+	return fmt.Sprintf(hint, args...)
 }
 
 // Suggested returns the actions to offer, never none.

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -165,7 +164,7 @@ func (h *Hooks) run(ctx context.Context, path, when string, status int) error {
 	if err := program.Run(ctx, h.Limit, cmd); err != nil {
 		return &fault.Error{
 			Kind: fault.Hook, Op: "run the hook", Path: path, Err: err,
-			Hint: fmt.Sprintf("see what it said in the log of %s, and mend it or make it not executable", h.Endpoint),
+			Hint: "see what it said in the log of %s, and mend it or make it not executable", HintArgs: []any{h.Endpoint},
 		}
 	}
 	return nil

@@ -137,7 +137,7 @@ func takePidFile(path string) error {
 	if pid != 0 && pid != os.Getpid() && alive(pid) {
 		return &fault.Error{
 			Kind: fault.Locked, Op: "lock", Path: path, Err: fmt.Errorf("process %d has it", pid),
-			Hint: fmt.Sprintf("wait for process %d to end; if it is no mail sync, remove %s", pid, path),
+			Hint: "wait for process %d to end; if it is no mail sync, remove %s", HintArgs: []any{pid, path},
 		}
 	}
 	return writePid(path)

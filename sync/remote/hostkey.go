@@ -69,7 +69,7 @@ func (h *hostKeys) check(_ string, remote net.Addr, key ssh.PublicKey) error {
 		}
 		return &fault.Error{
 			Kind: fault.HostKeyChanged, Op: "connect", Path: h.alias, Err: errors.New(shown + where),
-			Hint:    fmt.Sprintf("if the server was reinstalled run: smd-applet trust %s; if not, someone may be listening", h.alias),
+			Hint: "if the server was reinstalled run: smd-applet trust %s; if not, someone may be listening", HintArgs: []any{h.alias},
 			Actions: []fault.Action{{Kind: fault.TrustHost, Arg: h.alias}, {Kind: fault.OpenLog}},
 		}
 	case knownhosts.IsHostUnknown(err):
@@ -79,7 +79,7 @@ func (h *hostKeys) check(_ string, remote net.Addr, key ssh.PublicKey) error {
 		}
 		return &fault.Error{
 			Kind: fault.HostKeyUnknown, Op: "connect", Path: h.alias, Err: errors.New(shown),
-			Hint:    fmt.Sprintf("compare the fingerprint with the server's, then run: smd-applet trust %s", h.alias),
+			Hint: "compare the fingerprint with the server's, then run: smd-applet trust %s", HintArgs: []any{h.alias},
 			Actions: []fault.Action{{Kind: fault.TrustHost, Arg: h.alias}, {Kind: fault.OpenLog}},
 		}
 	}

@@ -267,7 +267,10 @@ func tryLogin(ctx context.Context, alias string, o options, reach dialFunc, log 
 	return ssh.NewClient(nc, channels, requests), opened, nil
 }
 
-const passphraseHint = "add the key to the ssh agent with ssh-add, or choose Sync now (smd-applet sync) and give its passphrase"
+const (
+	passphraseHint = "add the key to the ssh agent with ssh-add, or choose Sync now (smd-applet sync) and give its passphrase"
+	logInHint      = "check that this logs in without a question: ssh %s"
+)
 
 func loginError(ctx context.Context, alias string, err, refused error, ring *keyring) error {
 	switch {
@@ -285,12 +288,13 @@ func loginError(ctx context.Context, alias string, err, refused error, ring *key
 		if len(ring.tried) > 0 {
 			tried = "tried " + strings.Join(ring.tried, ", ")
 		}
-		hint := "check that this logs in without a question: ssh " + alias
+		hint, args := logInHint, []any{alias}
 		if ring.closed {
-			hint = passphraseHint
+			hint, args = passphraseHint, nil
 		}
 		return &fault.Error{
-			Kind: fault.Auth, Op: "log in", Path: alias, Err: fmt.Errorf("the server refused every key: %s", tried), Hint: hint,
+			Kind: fault.Auth, Op: "log in", Path: alias, Err: fmt.Errorf("the server refused every key: %s", tried),
+			Hint: hint, HintArgs: args,
 		}
 	}
 	return fault.New(fault.Network, "connect", alias, err)

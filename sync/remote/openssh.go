@@ -3,7 +3,6 @@ package remote
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -49,18 +48,18 @@ func (h *OpenSSH) classify(e *ExitError) error {
 	if e.Status != 255 {
 		return e
 	}
-	kind, hint := fault.Network, ""
+	f := &fault.Error{Kind: fault.Network, Op: "connect", Path: h.Alias, Err: e}
 	switch {
 	case strings.Contains(e.Stderr, "REMOTE HOST IDENTIFICATION HAS CHANGED"):
-		kind = fault.HostKeyChanged
-		hint = "if the server was reinstalled run: ssh-keygen -R HOST, then log in with ssh once; if not, someone may be listening"
+		f.Kind = fault.HostKeyChanged
+		f.Hint = "if the server was reinstalled run: ssh-keygen -R HOST, then log in with ssh once; if not, someone may be listening"
 	case strings.Contains(e.Stderr, "Host key verification failed"):
-		kind = fault.HostKeyUnknown
-		hint = fmt.Sprintf("log in once with: ssh %s, and compare the fingerprint it shows with the server's", h.Alias)
+		f.Kind = fault.HostKeyUnknown
+		f.Hint, f.HintArgs = "log in once with: ssh %s, and compare the fingerprint it shows with the server's", []any{h.Alias}
 	case strings.Contains(e.Stderr, "Permission denied"), strings.Contains(e.Stderr, "Too many authentication failures"):
-		kind = fault.Auth
+		f.Kind = fault.Auth
 	}
-	return &fault.Error{Kind: kind, Op: "connect", Path: h.Alias, Hint: hint, Err: e}
+	return f
 }
 
 // Local runs commands on this machine.

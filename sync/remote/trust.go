@@ -43,7 +43,7 @@ func FetchHostKey(ctx context.Context, alias string, log *slog.Logger) (*HostKey
 	if why := o.foreign(); why != "" {
 		return nil, &fault.Error{
 			Kind: fault.Config, Op: "ask for the key of", Path: alias,
-			Err: fmt.Errorf("only ssh itself can reach it: %s", why), Hint: "log in once with: ssh " + alias,
+			Err: fmt.Errorf("only ssh itself can reach it: %s", why), Hint: "log in once with: ssh %s", HintArgs: []any{alias},
 		}
 	}
 	keys, err := newHostKeys(alias, o)
@@ -106,7 +106,7 @@ func (k *HostKey) Record() error {
 		if err := removeLines(name, stale); err != nil {
 			return &fault.Error{
 				Kind: fault.Permission, Op: "remove the old host key of", Path: k.keys.alias, Err: err,
-				Hint: fmt.Sprintf("remove line %d of %s by hand", stale[0], name),
+				Hint: "remove line %d of %s by hand", HintArgs: []any{stale[0], name},
 			}
 		}
 	}

@@ -21,7 +21,10 @@ const (
 // caller may make it Fatal.
 func NewFailure(err error) *Failure {
 	e := fault.As(err)
-	f := &Failure{Kind: string(e.Kind), Op: e.Op, Path: e.Path, Hint: e.Hint, Context: e.Context, Cause: e.Cause}
+	f := &Failure{Kind: string(e.Kind), Op: e.Op, Path: e.Path, Context: e.Context, Cause: e.Cause}
+	if e.Hint != "" {
+		f.Hint = e.WayOut()
+	}
 	var path *fs.PathError
 	switch {
 	case e.Err == nil:
@@ -51,6 +54,7 @@ func (f *Failure) Err() *fault.Error {
 		kind = fault.RemoteFailed
 	}
 	e := fault.New(kind, oneLine(f.Op, maxWord), oneLine(f.Path, maxPath), nil)
+	e.Elsewhere = true
 	e.Hint, e.Context, e.Cause = oneLine(f.Hint, maxText), word(f.Context), word(f.Cause)
 	if text := oneLine(f.Text, maxText); text != "" {
 		e.Err = errors.New("the other end says: " + text)
