@@ -89,9 +89,7 @@ func look(ctx context.Context, home, name string) (m Mailbox, err error) {
 	slices.Sort(m.Directories)
 	m.Skipped, m.Unreadable = report.Skipped, report.Unreadable
 	dir := filepath.Join(home, name)
-	var disk unix.Statfs_t
-	if unix.Statfs(dir, &disk) == nil {
-		free := int64(min(uint64(max(disk.Bavail, 0))*uint64(disk.Bsize), 1<<62))
+	if free, err := freeBytes(dir); err == nil {
 		m.Free = &free
 	}
 	m.ReadOnly = unix.Access(dir, unix.W_OK) != nil
@@ -100,6 +98,10 @@ func look(ctx context.Context, home, name string) (m Mailbox, err error) {
 	}
 	return m, nil
 }
+
+// bounded is the size of so many blocks: not more than a number can hold that
+// goes over the wire.
+func bounded(blocks, blockSize uint64) int64 { return int64(min(blocks*blockSize, 1<<62)) }
 
 // greeting begins an answer: a shell's start-up files may print something before.
 const greeting = "smd-applet probe 1\n"
