@@ -43,6 +43,9 @@ func TagLines(endpoint, program string, r Result, f *fault.Error) []string {
 			human = "avoidable"
 		}
 		var actions []string
+		if f.Kind == fault.Permission && f.Path != "" {
+			actions = append(actions, fmt.Sprintf("%s(%s)", fault.ShowPerms, f.Path))
+		}
 		for _, a := range f.Suggested() {
 			switch a.Kind {
 			case fault.Retry:

@@ -55,13 +55,7 @@ func openRole(ctx context.Context, program, clientName string, mailboxes []strin
 		}
 	}
 	r := &role{program: program, mailboxes: names, conn: smd1.NewConn(stdio{})}
-	r.files.DB = filepath.Join(paths.SMD(), config.DBFile(clientName, names))
-	if overrideDB != "" {
-		r.files.DB = filepath.Join(paths.Home, overrideDB)
-		if filepath.IsAbs(overrideDB) {
-			r.files.DB = overrideDB
-		}
-	}
+	r.files.DB = stateFile(paths, clientName, names, overrideDB)
 	if lockPair {
 		if r.pair, err = lock.Acquire(ctx, paths.Home, pairWait, filepath.Base(r.files.DB)); err != nil {
 			return nil, err
@@ -78,6 +72,17 @@ func openRole(ctx context.Context, program, clientName string, mailboxes []strin
 		return nil, errors.Join(err, r.close())
 	}
 	return r, nil
+}
+
+// stateFile is the db-file of a client and mailboxes, or the one given instead.
+func stateFile(paths config.Paths, clientName string, mailboxes []string, overrideDB string) string {
+	switch {
+	case overrideDB == "":
+		return filepath.Join(paths.SMD(), config.DBFile(clientName, mailboxes))
+	case filepath.IsAbs(overrideDB):
+		return overrideDB
+	}
+	return filepath.Join(paths.Home, overrideDB)
 }
 
 func (r *role) close() error {

@@ -3,15 +3,18 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 
 	"github.com/spf13/cobra"
 
 	"smd-applet/sync"
+	"smd-applet/sync/config"
 	"smd-applet/sync/exclude"
 	"smd-applet/sync/fault"
 	"smd-applet/sync/maildir"
+	"smd-applet/sync/remote"
 	"smd-applet/sync/serve"
 	"smd-applet/sync/subscribe"
 	"smd-applet/sync/wire/smd1"
@@ -31,6 +34,7 @@ func newServer() *cobra.Command {
 		verbose, dryRun, noDelete, noMove, stopAfterDiff, subscribedOnly bool
 		excludes                                                         []string
 		overrideDB, dumpStdin                                            string
+		mddiffCommand                                                    bool
 	}
 	cmd := &cobra.Command{
 		Use:   "server [options] CLIENTNAME mailbox...",
@@ -39,6 +43,13 @@ func newServer() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m, err := exclude.New(o.excludes, args[1:]...)
 			if err != nil {
+				return err
+			}
+			if o.mddiffCommand {
+				line, err := mddiffCommand(args[0], args[1:], o.overrideDB, mddiffOptions{excludes: o.excludes, noDelete: o.noDelete, noMove: o.noMove, dryRun: o.dryRun})
+				if err == nil {
+					fmt.Fprintln(cmd.OutOrStdout(), line)
+				}
 				return err
 			}
 			ctx := cmd.Context()
@@ -86,7 +97,34 @@ func newServer() *cobra.Command {
 	f.BoolVar(&o.subscribedOnly, "subscribed-only", false, "leave out the folders that nobody subscribed to in the mail server")
 	f.StringVar(&o.dumpStdin, "dump-stdin", "", "copy what the client says to `FILE`")
 	f.StringVar(&o.overrideDB, "override-db", "", "use `FILE` as the agreed state")
+	f.BoolVar(&o.mddiffCommand, "get-mddiff-cmdline", false, "print the command line of mddiff that finds the same changes, to be run at home")
 	return cmd
+}
+
+// mddiffCommand is the command line for a shell at home by which mddiff prints
+// what smd-server would send.
+func mddiffCommand(clientName string, mailboxes []string, overrideDB string, o mddiffOptions) (string, error) {
+	paths, err := config.DefaultPaths()
+	if err != nil {
+		return "", err
+	}
+	names, err := mailboxesBelow(paths.Home, mailboxes)
+	if err != nil {
+		return "", err
+	}
+	argv := []string{"mddiff", "--db-file", stateFile(paths, clientName, names, overrideDB)}
+	for _, g := range o.excludes {
+		argv = append(argv, "--exclude", g)
+	}
+	for _, option := range []struct {
+		given bool
+		name  string
+	}{{o.noDelete, "-n"}, {o.noMove, "--no-move"}, {o.dryRun, "-d"}} {
+		if option.given {
+			argv = append(argv, option.name)
+		}
+	}
+	return remote.Quote(append(argv, names...)), nil
 }
 
 func serverStatus(err error) int {

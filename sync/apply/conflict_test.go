@@ -1,6 +1,9 @@
 package apply_test
 
 import (
+	"crypto/sha1"
+	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,6 +14,7 @@ import (
 	"smd-applet/sync/guard"
 	"smd-applet/sync/serve"
 	"smd-applet/sync/synctest"
+	"smd-applet/sync/wire/smd1"
 )
 
 // pair is two ends that agree on one message in folder "box".
@@ -172,6 +176,55 @@ func TestFailOnConflict(t *testing.T) {
 	}
 	if d := synctest.DiffNames(before, client.census()); d != "" {
 		t.Errorf("something changed:\n%s", d)
+	}
+}
+
+// Each conflict stops with the context that SMD gives it (smd 1.3, spec §7).
+func TestConflictContexts(t *testing.T) {
+	t.Parallel()
+	digest := func(s string) string { return fmt.Sprintf("%x", sha1.Sum([]byte(s))) }
+	const header, body = "Subject: here\n\n", "changed here\n"
+	src := digest("Subject: src\n\n") + " " + digest("body\n")
+	was := digest("Subject: was\n\n") + " " + digest("was\n")
+	for action, want := range map[string]string{
+		"ADD Mail/cur/1:2, " + src:                                                                           "mail-addition",
+		"COPY Mail/cur/src:2, " + src + " TO Mail/cur/1:2,":                                                  "copy-message",
+		"MOVE Mail/cur/src:2, " + src + " TO Mail/cur/1:2,":                                                  "move-message",
+		"MOVE Mail/new/1 " + src + " TO Mail/cur/1:2,S":                                                      "move-message",
+		"COPYBODY Mail/cur/src:2, " + digest("body\n") + " TO Mail/cur/1:2, " + digest("Subject: other\n\n"): "copy-body",
+		"REPLACEHEADER Mail/cur/1:2, " + was + " WITH " + digest("Subject: other\n\n"):                       "header-replacement",
+		"REPLACE Mail/cur/1:2, " + was + " WITH " + src:                                                      "replace",
+		"DELETE Mail/cur/1:2, " + was:                                                                        "delete-message",
+	} {
+		t.Run(action, func(t *testing.T) {
+			t.Parallel()
+			e := newEnd(t, "client")
+			for name, content := range map[string]string{"1:2,": header + body, "src:2,": "Subject: src\n\nbody\n"} {
+				if _, err := e.box.DeliverContent(".", []byte(content)); err != nil { // makes the folder
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(e.box.Path("cur/"+name), []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			before := e.census()
+			none := digest("")
+			said := fmt.Sprintf("protocol 1.3\ndbfile %s -\n%s\nEND\n", none, action)
+			_, err := apply.Run(t.Context(), smd1.NewConn(struct {
+				io.Reader
+				io.Writer
+			}{strings.NewReader(said), io.Discard}), apply.Options{Store: e.store(), Files: e.files(), Ledger: e.ledger(), FailOnConflict: true})
+			context, cause := "", ""
+			if f := fault.As(err); f != nil {
+				context, cause = f.Tags()
+			}
+			if context != want || cause != "concurrent-mailbox-edit" {
+				t.Errorf("%s/%s: %v", context, cause, err)
+			}
+			if d := synctest.DiffNames(before, e.census()); d != "" {
+				t.Errorf("something changed:\n%s", d)
+			}
+		})
 	}
 }
 

@@ -80,19 +80,25 @@ func (r *run) settle(ctx context.Context, a *delta.Action, dst maildir.Name) (do
 		// ends' flags count.
 		return true, r.rename(ctx, have, merged(dst, have, maildir.MergeFlags("", have.Flags(), dst.Flags())))
 	}
-	return false, r.conflict(ctx, a, have, "mail-addition")
+	return false, r.conflict(ctx, a, have)
+}
+
+// smdContext is where SMD says that it met a conflict (smd 1.3, spec §7).
+var smdContext = map[delta.Kind]string{
+	delta.Add: "mail-addition", delta.Copy: "copy-message", delta.Move: "move-message", delta.CopyBody: "copy-body",
+	delta.ReplaceHeader: "header-replacement", delta.Replace: "replace", delta.Delete: "delete-message",
 }
 
 // conflict makes room where this end and the other both changed something, or
 // fails where the configuration wants it so.
-func (r *run) conflict(ctx context.Context, a *delta.Action, have maildir.Name, smdContext string) error {
+func (r *run) conflict(ctx context.Context, a *delta.Action, have maildir.Name) error {
 	if r.opt.FailOnConflict {
 		place, err := r.opt.Store.Place(have)
 		if err != nil {
 			return err
 		}
 		return &fault.Error{
-			Kind: fault.Conflict, Op: "apply", Path: place.Path(), Context: smdContext,
+			Kind: fault.Conflict, Op: "apply", Path: place.Path(), Context: smdContext[a.Kind],
 			Err:     fmt.Errorf("%s of %s meets another message here", a.Kind, a.Dst),
 			Actions: []fault.Action{{Kind: fault.ShowMail, Arg: place.Path()}, {Kind: fault.KeepBoth, Arg: place.Path()}, {Kind: fault.Retry}, {Kind: fault.OpenLog}},
 		}
@@ -216,7 +222,7 @@ func (r *run) moveFlags(ctx context.Context, a *delta.Action, src, dst maildir.N
 		return err
 	}
 	if !same {
-		if err := r.conflict(ctx, a, have, "move-message"); err != nil {
+		if err := r.conflict(ctx, a, have); err != nil {
 			return err
 		}
 		return r.fetch(a, dst)
@@ -370,11 +376,7 @@ func (r *run) replace(ctx context.Context, a *delta.Action, dst maildir.Name) er
 		}
 		return r.fetch(a, dst)
 	}
-	smdContext := "replace"
-	if a.Kind == delta.ReplaceHeader {
-		smdContext = "header-replacement"
-	}
-	if err := r.conflict(ctx, a, have, smdContext); err != nil {
+	if err := r.conflict(ctx, a, have); err != nil {
 		return err
 	}
 	return r.fetch(a, dst)
