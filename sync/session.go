@@ -558,7 +558,7 @@ func (r *session) push(ctx context.Context, conn *smd1.Conn, store *maildir.Stor
 	}
 	sent, err := serve.Run(ctx, conn, serve.Options{
 		Store: store, Files: r.files(), Ledger: ledger, Limits: r.limits(), Excluded: excluded,
-		NoDelete: r.NoDelete || slices.Contains(r.endpoint.ServerOpts, "-n"), DryRun: r.DryRun, Sent: func(a delta.Action) { r.plan(store, a); r.recordSent(store, a) },
+		NoDelete: r.NoDelete || slices.Contains(r.endpoint.ServerOpts, "-n"), NoMove: slices.Contains(r.endpoint.ServerOpts, "--no-move"), DryRun: r.DryRun, Sent: func(a delta.Action) { r.plan(store, a); r.recordSent(store, a) },
 		Progress: func(s serve.Step) {
 			r.channel.expect(s.Phase == serve.Detection)
 			r.report(Progress{Phase: phases[s.Phase], Done: s.Done, Bytes: s.Bytes})
