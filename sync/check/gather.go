@@ -190,11 +190,14 @@ func (f *Facts) leftOut() {
 	}
 }
 
-// below reports whether a directory, or one above it in its mailbox, matches.
+// below reports whether a directory matches, or one above it in its mailbox.
 func below(root, dir string, match func(string) bool) bool {
-	for d := dir; d != root && d != "."; d = path.Dir(d) {
+	for d := dir; d != "."; d = path.Dir(d) {
 		if match(d) {
 			return true
+		}
+		if d == root {
+			break
 		}
 	}
 	return false

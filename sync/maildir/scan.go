@@ -33,8 +33,8 @@ type Listing struct {
 // ScanOptions says what a scan leaves out.
 type ScanOptions struct {
 	// Excluded reports whether the directory at a local path (below home), with
-	// all below it, is left out; nil leaves nothing out. It is asked of folders
-	// and then of the cur and new in them, never of a mailbox root itself.
+	// all below it, is left out; nil leaves nothing out. It is asked of folders,
+	// mailbox roots included, and then of the cur and new in them.
 	Excluded func(local string) bool
 	// StrayAge is how old one of our own temporary files must be to be removed
 	// in passing; zero removes them all, which only the holder of the mailbox
@@ -84,7 +84,7 @@ func (w *walker) walk(ctx context.Context, b box, dir, at string, above []inode,
 		return err
 	}
 	local := path.Join(b.Local, dir)
-	if dir != "." && w.opt.Excluded != nil && w.opt.Excluded(local) {
+	if w.opt.Excluded != nil && w.opt.Excluded(local) {
 		w.report.Excluded = append(w.report.Excluded, local)
 		return nil
 	}

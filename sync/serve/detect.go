@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"smd-applet/sync/delta"
@@ -64,7 +65,7 @@ func detect(ctx context.Context, opt Options, result *Result, emit func(delta.Ac
 // plausible refuses to take an empty mount point for a mailbox whose every
 // message was deleted.
 func plausible(old *index.Index, found *scanned) error {
-	if old.Len() == 0 || len(found.report.Folders) > 0 {
+	if old.Len() == 0 || len(found.report.Folders) > 0 || !slices.Contains(found.gone(), true) {
 		return nil
 	}
 	return fault.New(fault.MailboxMissing, "scan", found.store.Home(),
