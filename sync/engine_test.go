@@ -1105,13 +1105,18 @@ func TestEngineClicks(t *testing.T) {
 	t.Parallel()
 	perform(t, []config.LoopEntry{minutes(3, 0, "work")}, func(s *stage) {
 		s.player.took()
+		var mu stdsync.Mutex
 		clicks := make(map[string]*remote.Click)
 		s.player.plays(func(ctx context.Context, _ string, d Direction, _ func(Progress)) (Result, error) {
+			mu.Lock()
+			defer mu.Unlock()
 			clicks[string(d)] = remote.ClickOf(ctx)
 			return Result{}, nil
 		})
 		attended := func(what string, want bool) *remote.Click {
 			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
 			for d, click := range clicks {
 				if (click != nil) != want {
 					t.Errorf("%s: in the %s somebody may be asked: %v", what, d, click != nil)

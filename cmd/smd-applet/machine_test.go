@@ -111,9 +111,7 @@ func TestLoopKnowsTheNetwork(t *testing.T) {
 
 	m.state(20)
 	m.waits("it is offline", sync.WaitOffline)
-	if got := m.status().Overall; got != sync.Offline {
-		t.Errorf("overall %s", got)
-	}
+	desktoptest.Until(t, "what was under way ends", func() bool { return m.status().Overall == sync.Offline })
 	deliver(t, m.there)
 	deliver(t, m.local)
 	m.state(70)
