@@ -19,7 +19,7 @@ func TestLoopAsksForThePassphraseOnce(t *testing.T) {
 	l := newLaptop(t)
 	l.every("60")
 	key := filepath.Join(l.home, ".ssh", "id_mailhost")
-	if out, err := exec.Command("ssh-keygen", "-p", "-P", "", "-N", "open sesame", "-f", key).CombinedOutput(); err != nil {
+	if out, err := exec.Command("ssh-keygen", "-p", "-P", "", "-N", "open sesame", "-a", "1", "-f", key).CombinedOutput(); err != nil {
 		t.Fatalf("ssh-keygen: %v: %s", err, out)
 	}
 	questions := filepath.Join(l.home, "questions")
