@@ -111,7 +111,7 @@ func (d *Desktop) makeHome(dark bool) {
 	d.env = []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + d.home, "DISPLAY=" + d.display,
 		"XDG_CONFIG_HOME=" + config, "XDG_RUNTIME_DIR=" + runtime, "XDG_CURRENT_DESKTOP=XFCE",
-		"DBUS_SESSION_BUS_ADDRESS=" + d.bus.Address,
+		"DBUS_SESSION_BUS_ADDRESS=" + d.bus.Address, "DBUS_SYSTEM_BUS_ADDRESS=disabled:",
 		"NO_AT_BRIDGE=1", "GDK_BACKEND=x11", "LC_ALL=C.UTF-8",
 	}
 	if dark {

@@ -57,6 +57,7 @@ func runDemo(ctx context.Context, out io.Writer, pace time.Duration, once bool) 
 	// From here on this process is one on the laptop.
 	for name, value := range map[string]string{
 		"HOME": stage.Laptop.Home, "XDG_CONFIG_HOME": filepath.Join(stage.Laptop.Home, ".config"), "SSH_AUTH_SOCK": "",
+		"DBUS_SYSTEM_BUS_ADDRESS": "disabled:", // whether there is a network is nothing to a server in here
 	} {
 		if err := os.Setenv(name, value); err != nil {
 			return fmt.Errorf("move into the demo's home: %w", err)

@@ -63,6 +63,7 @@ func scripts(t *testing.T, dir, bin string) testscript.Params {
 			home := filepath.Join(env.WorkDir, "home")
 			env.Cd = home
 			env.Setenv("HOME", home)
+			env.Setenv("DBUS_SYSTEM_BUS_ADDRESS", "disabled:")
 			env.Setenv("PATH", bin+":"+os.Getenv("PATH"))
 			return errors.Join(os.MkdirAll(filepath.Join(home, ".smd"), 0o700), os.MkdirAll(filepath.Join(env.WorkDir, "server", "Mail"), 0o700))
 		},

@@ -27,7 +27,8 @@ func newLaptop(t *testing.T) *laptop {
 	l.sshd = synctest.StartSSHD(t, synctest.SSHDOptions{ServerHome: l.server, PathPrepend: []string{l.bin}})
 	l.sshd.WriteClientHome(t, l.home, "mailhost")
 	l.path = l.bin + ":" + os.Getenv("PATH")
-	l.env = append(os.Environ(), "HOME="+l.home, "PATH="+l.path)
+	// The network of the machine under the test is nothing to it.
+	l.env = append(os.Environ(), "HOME="+l.home, "PATH="+l.path, "DBUS_SYSTEM_BUS_ADDRESS=disabled:")
 	for _, dir := range []string{filepath.Join(l.home, ".smd"), filepath.Join(l.server, "Mail")} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
