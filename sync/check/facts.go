@@ -42,8 +42,7 @@ type Facts struct {
 	// named at the other end and back; those left out are not among them.
 	There, Here []RoundTrip
 
-	Excludes    []Exclude
-	ExcludesErr error
+	Excludes []Exclude
 
 	Subscribed    subscribe.Mailboxes // nil where subscriptions don't count
 	SubscribedErr error
@@ -99,4 +98,5 @@ type Exclude struct {
 	Here, There *int
 	// Literal says that a folder has the very name of the glob.
 	Literal bool
+	Err     error // it is no glob
 }

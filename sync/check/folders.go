@@ -110,9 +110,6 @@ func (j *judge) inboxMode() string {
 func (j *judge) excludes() {
 	f := j.facts
 	j.topic = "excludes"
-	if f.ExcludesErr != nil {
-		j.fault(f.ExcludesErr)
-	}
 	for _, x := range f.Excludes {
 		var counts []string
 		total := 0
@@ -126,6 +123,8 @@ func (j *judge) excludes() {
 			}
 		}
 		switch {
+		case x.Err != nil:
+			j.fault(x.Err)
 		case len(counts) == 0: // not known
 		case total > 0:
 			j.ok("%s %s: %s", x.Setting, x.Glob, strings.Join(counts, ", "))

@@ -146,48 +146,47 @@ func (f *Facts) remote(ctx context.Context, connect func(context.Context, *confi
 
 // leftOut counts what the excludes leave out.
 func (f *Facts) leftOut() {
-	e := f.Config
-	for _, side := range []struct {
-		globs, others []string
-		roots         []string
-		setting       string
-		boxes         []probe.Mailbox
-		known         bool
-		count         func(*Exclude) **int
-	}{
-		{e.ExcludeLocal, e.ExcludeRemote, e.LocalMailboxes(), "EXCLUDE_LOCAL", f.Local, f.Local != nil, func(x *Exclude) **int { return &x.Here }},
-		{e.ExcludeRemote, e.ExcludeLocal, e.RemoteMailboxes(), "EXCLUDE_REMOTE", f.Remote.Mailboxes, f.Remote.Mailboxes != nil, func(x *Exclude) **int { return &x.There }},
-	} {
-		for _, glob := range side.globs {
-			i := slices.IndexFunc(f.Excludes, func(x Exclude) bool { return x.Glob == glob })
-			if i < 0 {
-				i = len(f.Excludes)
-				f.Excludes = append(f.Excludes, Exclude{Glob: glob, Setting: side.setting})
-			}
-			x := &f.Excludes[i]
-			if slices.Contains(side.others, glob) {
+	for _, glob := range f.Config.ExcludeLocal {
+		x := f.exclude(glob, "EXCLUDE_LOCAL")
+		x.Here, x.Err = x.matches(f.Local, f.Config.LocalMailboxes())
+	}
+	for _, glob := range f.Config.ExcludeRemote {
+		x := f.exclude(glob, "EXCLUDE_REMOTE")
+		x.There, x.Err = x.matches(f.Remote.Mailboxes, f.Config.RemoteMailboxes())
+	}
+}
+
+// exclude returns the entry of a glob; one of both ends is EXCLUDE's.
+func (f *Facts) exclude(glob, setting string) *Exclude {
+	for i := range f.Excludes {
+		if x := &f.Excludes[i]; x.Glob == glob {
+			if x.Setting != setting {
 				x.Setting = "EXCLUDE"
 			}
-			m, err := exclude.New([]string{glob}, side.roots...)
-			if err != nil {
-				f.ExcludesErr = err
-				continue
-			}
-			if !side.known {
-				continue
-			}
-			n := 0
-			for _, box := range side.boxes {
-				for _, dir := range slices.Concat(box.Folders, box.Directories) {
-					if below(box.Name, dir, m.Match) {
-						n++
-					}
-					x.Literal = x.Literal || dir == strings.ReplaceAll(exclude.Plain(glob), "%20", " ")
-				}
-			}
-			*side.count(x) = &n
+			return x
 		}
 	}
+	f.Excludes = append(f.Excludes, Exclude{Glob: glob, Setting: setting})
+	return &f.Excludes[len(f.Excludes)-1]
+}
+
+// matches counts the directories that x leaves out of mailboxes; nil where those
+// are not known.
+func (x *Exclude) matches(boxes []probe.Mailbox, roots []string) (*int, error) {
+	m, err := exclude.New([]string{x.Glob}, roots...)
+	if err != nil || boxes == nil {
+		return nil, err
+	}
+	n := 0
+	for _, box := range boxes {
+		for _, dir := range slices.Concat(box.Folders, box.Directories) {
+			if below(box.Name, dir, m.Match) {
+				n++
+			}
+			x.Literal = x.Literal || dir == strings.ReplaceAll(exclude.Plain(x.Glob), "%20", " ")
+		}
+	}
+	return &n, nil
 }
 
 // below reports whether a directory matches, or one above it in its mailbox.

@@ -115,6 +115,19 @@ EXCLUDE_REMOTE="Mail/.notmuch/hooks/* Mail/.[x].y"
 	}
 }
 
+// However many globs are none, each is told.
+func TestGatherBadExcludes(t *testing.T) {
+	t.Parallel()
+	f := gather(t, minimal+"EXCLUDE='* Mail/a Mail/[z-a]'\n", &stranger{}, "Mail/a")
+	var bad []bool
+	for _, x := range f.Excludes {
+		bad = append(bad, x.Err != nil)
+	}
+	if !slices.Equal(bad, []bool{true, false, true}) || *f.Excludes[1].Here != 1 {
+		t.Errorf("%+v", f.Excludes)
+	}
+}
+
 func TestGatherOfStock(t *testing.T) {
 	t.Parallel()
 	f := gather(t, minimal, &stranger{folders: map[string][]string{"Mail": {"Mail", "Mail/.Sent"}}})

@@ -142,7 +142,7 @@ func TestJudge(t *testing.T) {
 			f.Remote.Applet = ""
 			f.Excludes[0] = check.Exclude{Glob: "Mail/.notmuch", Setting: "EXCLUDE_REMOTE", There: number(0)}
 		}, check.Note, "Mail/.notmuch matches no folder of messages", ""},
-		"a bad exclude": {func(f *check.Facts) { f.ExcludesErr = refused(fault.Config) }, check.Error, "refused", "edit"},
+		"a bad exclude": {func(f *check.Facts) { f.Excludes[0].Err = refused(fault.Config) }, check.Error, "refused", "edit"},
 		"subscriptions and a stock server": {func(f *check.Facts) {
 			f.Config.SubscribedOnly, f.SubscribedErr = true, refused(fault.RemoteProgram)
 		}, check.Error, "SUBSCRIBED_ONLY needs smd-applet", "EXCLUDE"},
