@@ -42,7 +42,7 @@ func buildOnce() (string, error) {
 		return "", err
 	}
 	// No VCS stamp: git refuses to answer in a checkout of another owner.
-	args := []string{"build", "-buildvcs=false", "-o", filepath.Join(dir, "smd-applet")}
+	args := []string{"build", "-buildvcs=false", "-trimpath", "-o", filepath.Join(dir, "smd-applet")}
 	if runtime.GOOS == "linux" {
 		args = append(args, "-tags", "nodbus")
 	}
