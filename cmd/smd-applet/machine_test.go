@@ -5,13 +5,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/godbus/dbus/v5"
 
 	"smd-applet/control"
 	"smd-applet/desktoptest"
 	"smd-applet/sync"
+	"smd-applet/sync/synctest"
 )
 
 const (
@@ -222,4 +225,35 @@ func TestLoopWithoutServices(t *testing.T) {
 	m.inhibits("it has found the new bus", true)
 	m.state(20)
 	m.waits("and listens there", sync.WaitOffline)
+}
+
+// SIGTERM ends it soon, also in the middle of a run whose server is silent.
+func TestLoopEndsSoon(t *testing.T) {
+	t.Parallel()
+	l := newLaptop(t)
+	proxy := synctest.StartProxy(t, l.sshd.Addr)
+	l.sshd.WriteClientHomeVia(t, l.home, "far", proxy.Addr)
+	l.configure("SERVERNAME=far\nCLIENTNAME=laptop-test\nMAILBOX=Mail\n")
+	l.every("60")
+	deliver(t, l.there)
+	m := &machineTest{laptop: l, t: t}
+	loop := m.start("smd-loop")
+	desktoptest.Until(t, "the first sync", func() bool {
+		s := m.status()
+		return len(s.Endpoints) == 1 && !s.Endpoints[0].LastSuccess.IsZero()
+	})
+	proxy.Stall()
+	if out, err := m.run("smd-applet", "sync", "--no-wait"); err != nil {
+		t.Fatalf("sync: %v: %s", err, out)
+	}
+	desktoptest.Until(t, "the run has begun", func() bool { return m.status().Overall == sync.Syncing })
+	began := time.Now()
+	if err := syscall.Kill(loop.Pid(), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-loop.Ended()
+	// Two seconds on a machine that has nothing else to do.
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("it took %v to end", took)
+	}
 }

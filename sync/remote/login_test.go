@@ -12,6 +12,7 @@ import (
 	"strings"
 	stdsync "sync"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
@@ -281,6 +282,30 @@ func TestTrust(t *testing.T) {
 	}
 	if was, _ := os.ReadFile(known + ".old"); string(was) != stale {
 		t.Errorf("what was before is kept as\n%s", was)
+	}
+}
+
+// A command is not waited for longer than its context, where the server of an open
+// connection is silent.
+func TestSilentServer(t *testing.T) {
+	sshd := synctest.StartSSHD(t, synctest.SSHDOptions{ServerHome: t.TempDir()})
+	proxy := synctest.StartProxy(t, sshd.Addr)
+	home := t.TempDir()
+	sshd.WriteClientHomeVia(t, home, "mailhost", proxy.Addr)
+	t.Setenv("HOME", home)
+	h := host(t, newPool(t), "")
+	c, err := h.Start(t.Context(), []string{"true"}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	proxy.Stall()
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := h.Start(ctx, []string{"true"}, nil); !fault.Is(err, fault.Network) {
+		t.Errorf("with a silent server: %v", err)
 	}
 }
 

@@ -27,8 +27,8 @@ type native struct {
 	mu     stdsync.Mutex
 	client *connection
 
-	dialing stdsync.Mutex      // guards cancel; taken after mu
-	cancel  context.CancelFunc // of the login going on, nil without one
+	opening stdsync.Mutex      // guards cancel; taken after mu
+	cancel  context.CancelFunc // of the session being opened, nil without one
 }
 
 // connection is an open ssh connection and what must end with it.
@@ -62,11 +62,11 @@ func (h *native) Close() {
 
 // dropped ends the connection, or the making of one.
 func (h *native) dropped() {
-	h.dialing.Lock()
+	h.opening.Lock()
 	if h.cancel != nil {
 		h.cancel()
 	}
-	h.dialing.Unlock()
+	h.opening.Unlock()
 	h.Close()
 }
 
@@ -89,7 +89,9 @@ func (h *native) Start(ctx context.Context, argv []string, stderr io.Writer) (Ch
 		c.Reader, err = session.StdoutPipe()
 	}
 	if err == nil {
+		started := context.AfterFunc(ctx, hangUp) // it waits for the server too
 		err = session.Start(Quote(argv))
+		started()
 	}
 	if err != nil {
 		session.Close()
@@ -104,39 +106,44 @@ func (h *native) Start(ctx context.Context, argv []string, stderr io.Writer) (Ch
 	return c, nil
 }
 
-// session opens a session on the connection, on a new one if that is gone.
+// session opens a session on the connection, on a new one if that is gone, unless
+// [native.dropped] or the end of ctx ends that.
 func (h *native) session(ctx context.Context) (s *ssh.Session, hangUp func(), err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	h.opens(cancel)
+	defer h.opens(nil)
 	if h.client != nil {
-		if s, err := h.client.NewSession(); err == nil {
+		if s, err := newSession(ctx, h.client); err == nil {
 			return s, hangUpOf(h.client), nil
 		}
 		h.log.Info("the connection is gone: connecting again", "host", h.alias)
 		h.drop()
 	}
-	if h.client, err = h.dial(ctx); err != nil {
+	if h.client, err = dial(ctx, h.alias, h.log, h.secrets); err != nil {
 		return nil, nil, err
 	}
-	if s, err = h.client.NewSession(); err != nil {
+	if s, err = newSession(ctx, h.client); err != nil {
 		h.drop()
 		return nil, nil, fault.New(fault.Network, "open a session on", h.alias, err)
 	}
 	return s, hangUpOf(h.client), nil
 }
 
-// dial makes a connection, unless [native.dropped] ends that.
-func (h *native) dial(ctx context.Context) (*connection, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	keep := func(cancel context.CancelFunc) {
-		h.dialing.Lock()
-		defer h.dialing.Unlock()
-		h.cancel = cancel
-	}
-	keep(cancel)
-	defer keep(nil)
-	return dial(ctx, h.alias, h.log, h.secrets)
+// newSession waits for the server's answer, which knows no context: the end of the
+// connection ends it.
+func newSession(ctx context.Context, c *connection) (*ssh.Session, error) {
+	defer context.AfterFunc(ctx, hangUpOf(c))()
+	return c.NewSession()
+}
+
+// opens notes what ends the opening of a session; nil when that is over.
+func (h *native) opens(cancel context.CancelFunc) {
+	h.opening.Lock()
+	defer h.opening.Unlock()
+	h.cancel = cancel
 }
 
 func hangUpOf(c *connection) func() { return func() { c.Client.Close() } }

@@ -35,6 +35,9 @@ func resolveOptions(ctx context.Context, alias string) (options, error) {
 	if errors.Is(err, exec.ErrNotFound) {
 		return readOptions(alias)
 	}
+	if ctx.Err() != nil {
+		return nil, fault.New(fault.Network, "connect", alias, ctx.Err())
+	}
 	if err != nil {
 		return nil, &fault.Error{
 			Kind: fault.Config, Op: "read the ssh configuration of", Path: alias,
