@@ -989,7 +989,7 @@ func TestEngineEventsOfARun(t *testing.T) {
 			t.Errorf("events %q, want %q", got, want)
 		}
 		s.stop()
-		for _, words := range []string{`msg="run finished" endpoint=work direction=pull took=`, `msg="run failed"`, "kind=internal", "wayOut="} {
+		for _, words := range []string{`msg="pull: nothing new" endpoint=work took=`, `msg="pull failed" endpoint=work took=`, "kind=internal", "wayOut="} {
 			if !strings.Contains(s.log.String(), words) {
 				t.Errorf("the log lacks %q:\n%s", words, s.log)
 			}

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"smd-applet/sync/fault"
@@ -38,6 +39,7 @@ func (ep *endpoint) start(now time.Time, d Direction) {
 		s.Direction = d
 		s.Progress = Progress{Phase: PhaseConnecting}
 	})
+	ep.trace(fmt.Sprintf("%s: %s", d, PhaseConnecting))
 	ep.engine.post(RunStarted{Endpoint: ep.name, Direction: d})
 	go func() {
 		result, err := ep.engine.opts.Runner.Run(ctx, ep.name, d, r.meter.report)
@@ -68,6 +70,9 @@ func (ep *endpoint) show(now time.Time) {
 		return
 	}
 	p := ep.run.meter.read()
+	if p.Phase != ep.state.Progress.Phase {
+		ep.trace(fmt.Sprintf("%s: %s", ep.run.direction, p.Phase))
+	}
 	ep.engine.update(ep, func(s *EndpointState) { s.Progress = p })
 }
 
@@ -131,6 +136,7 @@ func (ep *endpoint) conclude(now time.Time, s *sequence) []Event {
 		v = ep.health.failed(now, s.err)
 		delay := retryDelay(s.err, ep.health.failures, s.failed, ep.settings.schedule, ep.engine.opts.Random())
 		ep.agenda.failed(s.failed, now.Add(delay))
+		ep.trace("the next try is planned", "in", delay)
 	}
 	problem := ep.health.problem
 	defer answer(s.waiting, s.err) // the state tells it by then
@@ -165,16 +171,25 @@ func (ep *endpoint) classify(err error) *fault.Error {
 	return &named
 }
 
+// trace tells what happens step by step, for who asks for it.
+func (ep *endpoint) trace(message string, attrs ...any) {
+	ep.engine.opts.Logger.With("endpoint", ep.name).Debug(message, attrs...)
+}
+
+// log writes a line for people: what changed, or what failed and the way out.
 func (ep *endpoint) log(r *run, now time.Time, res Result, err *fault.Error) {
-	log := ep.engine.opts.Logger.With("endpoint", ep.name, "direction", r.direction, "took", now.Sub(r.started))
+	log := ep.engine.opts.Logger.With("endpoint", ep.name, "took", now.Sub(r.started))
 	switch {
 	case err != nil && (r.cancelled || ep.ctx.Err() != nil):
-		log.Info("run cancelled")
+		log.Info(fmt.Sprintf("%s cancelled", r.direction))
 	case err != nil:
-		log.Error("run failed", "kind", err.Kind, "err", err, "wayOut", err.WayOut())
+		log.Error(fmt.Sprintf("%s failed", r.direction), "kind", err.Kind, "err", err, "wayOut", err.WayOut())
 	default:
 		s := res.Summary
-		log.Info("run finished", "new", s.New, "deleted", s.Deleted, "moved", s.Moved, "flagged", s.Flagged,
-			"edited", s.Edited, "conflicts", s.Conflict, "bytes", s.Bytes, "held", len(res.Held), "damaged", len(res.Damaged))
+		held := 0
+		for _, h := range res.Held {
+			held += h.Count
+		}
+		log.Info(fmt.Sprintf("%s: %s", r.direction, s.words()), "bytes", s.Bytes, "held back", held, "damaged", len(res.Damaged))
 	}
 }

@@ -1,6 +1,8 @@
 package sync
 
 import (
+	"fmt"
+	"strings"
 	"time"
 
 	"smd-applet/sync/fault"
@@ -65,6 +67,23 @@ type Summary struct {
 // Changed reports whether the run changed anything.
 func (s Summary) Changed() bool {
 	return s.New+s.Deleted+s.Moved+s.Flagged+s.Edited+s.Conflict > 0
+}
+
+// words tell it in the log.
+func (s Summary) words() string {
+	var parts []string
+	for _, p := range []struct {
+		count int
+		what  string
+	}{{s.New, "new"}, {s.Deleted, "deleted"}, {s.Moved, "moved"}, {s.Flagged, "marked"}, {s.Edited, "edited"}, {s.Conflict, "kept twice"}} {
+		if p.count > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.count, p.what))
+		}
+	}
+	if parts == nil {
+		return "nothing new"
+	}
+	return strings.Join(parts, ", ")
 }
 
 // HeldFolder is one folder whose deletions the mass-deletion guard holds back.

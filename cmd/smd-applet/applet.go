@@ -45,16 +45,12 @@ SIGUSR1 syncs now, SIGUSR2 pauses and resumes, SIGHUP reads the configuration ag
 			return applet(cmd.Context(), paths, cmd.OutOrStdout(), verbose)
 		},
 	}
-	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "log to standard error too")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "log everything, to standard error too")
 	return cmd
 }
 
 func applet(ctx context.Context, paths config.Paths, out io.Writer, verbose bool) (err error) {
-	level := slog.LevelWarn
-	if verbose {
-		level = slog.LevelInfo
-	}
-	b, other, err := openBackground(ctx, paths, os.Stderr, level)
+	b, other, err := openBackground(ctx, paths, newLogging(verbose, slog.LevelWarn))
 	if fault.Is(err, fault.Locked) && other != 0 {
 		return refresh(ctx, paths, out, other)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"smd-applet/control"
+	"smd-applet/logbook"
 	"smd-applet/sync"
 	"smd-applet/sync/config"
 	"smd-applet/sync/fault"
@@ -33,11 +33,34 @@ type background struct {
 	close  func() error
 }
 
+// logging is what is logged, and where.
+type logging struct {
+	file    slog.Level
+	console slog.Handler
+}
+
+// newLogging logs runs and failures to the file, everything where it is to be
+// verbose. Standard error gets the same where it is systemd's journal or verbose
+// is asked for; else what is quiet and above.
+func newLogging(verbose bool, quiet slog.Level) logging {
+	level := slog.LevelInfo
+	if verbose {
+		level = slog.LevelDebug
+	}
+	if verbose || logbook.IsJournal(os.Stderr) {
+		quiet = level
+	}
+	return logging{level, logbook.NewConsole(os.Stderr, quiet)}
+}
+
+// silence is above everything that is logged.
+const silence = slog.LevelError + 1
+
 // openBackground puts a background together, which the caller closes after the
-// engine's end; notmuch ends with ctx. The log goes to the home's log file and,
-// from the level on, to console. While another one runs, the error is of kind
-// [fault.Locked] and other is its process.
-func openBackground(ctx context.Context, paths config.Paths, console io.Writer, level slog.Level) (b *background, other int, err error) {
+// engine's end; notmuch ends with ctx. The log goes to the home's log file and to
+// console. While another one runs, the error is of kind [fault.Locked] and other
+// is its process.
+func openBackground(ctx context.Context, paths config.Paths, l logging) (b *background, other int, err error) {
 	self, err := programPath()
 	if err != nil {
 		return nil, 0, err
@@ -49,15 +72,12 @@ func openBackground(ctx context.Context, paths config.Paths, console io.Writer, 
 	if err != nil {
 		return nil, pid, err
 	}
-	file, err := os.OpenFile(paths.LoopLog(), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+	file, err := logbook.Open(paths.LoopLog(), logbook.Standard)
 	if err != nil {
 		err = fault.New(fault.Permission, "open the log", paths.LoopLog(), err)
 		return nil, 0, errors.Join(err, held.Close())
 	}
-	log := slog.New(slog.NewMultiHandler(
-		slog.NewTextHandler(file, nil),
-		slog.NewTextHandler(console, &slog.HandlerOptions{Level: level}),
-	))
+	log := slog.New(slog.NewMultiHandler(logbook.New(file, l.file), l.console))
 	pool := &remote.Pool{Log: log}
 	indexing := notmuch.NewBackground(ctx, log)
 	engine := sync.NewEngine(sync.Options{

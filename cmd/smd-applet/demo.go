@@ -63,7 +63,7 @@ func runDemo(ctx context.Context, out io.Writer, pace time.Duration, once bool) 
 			return fmt.Errorf("move into the demo's home: %w", err)
 		}
 	}
-	b, _, err := openBackground(ctx, stage.Laptop, io.Discard, slog.LevelError)
+	b, _, err := openBackground(ctx, stage.Laptop, logging{slog.LevelInfo, slog.DiscardHandler})
 	if err != nil {
 		return err
 	}

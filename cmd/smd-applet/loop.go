@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
-	"log/slog"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -35,17 +32,13 @@ SIGTERM ends it within two seconds, also in the middle of a run.`,
 			return loop(cmd.Context(), paths, verbose)
 		},
 	}
-	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "log to standard error too")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "log everything, to standard error too")
 	cmd.Flags().BoolVarP(&templateOnly, "template-only", "t", false, "write ~/.smd/loop if there is none, then end")
 	return cmd
 }
 
 func loop(ctx context.Context, paths config.Paths, verbose bool) (err error) {
-	console := io.Discard
-	if verbose {
-		console = os.Stderr
-	}
-	b, _, err := openBackground(ctx, paths, console, slog.LevelInfo)
+	b, _, err := openBackground(ctx, paths, newLogging(verbose, silence))
 	if err != nil {
 		return err
 	}
