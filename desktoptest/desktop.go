@@ -206,22 +206,32 @@ func (d *Desktop) RestartPanel() {
 	d.StartPanel()
 }
 
-// WaitIcon waits until the panel has the icon of the process pid, and returns it.
+// WaitIcon waits until the panel has the icon of the process pid and its menu, and
+// returns it.
 func (d *Desktop) WaitIcon(pid int) *Item {
 	d.t.Helper()
 	d.showFailure()
 	item := d.bus.Item(d.t, pid)
 	Until(d.t, fmt.Sprintf("an icon of process %d in the panel", pid), func() bool {
-		return d.registered(item)
+		return d.registered(item) && d.knowsMenu(item)
 	})
 	return item
+}
+
+// owner is the unique name of who has the name on the bus, empty for nobody.
+func (d *Desktop) owner(name string) string {
+	var owner string
+	if err := d.conn.BusObject().Call("org.freedesktop.DBus.GetNameOwner", 0, name).Store(&owner); err != nil {
+		return ""
+	}
+	return owner
 }
 
 // registered reports whether the panel has the item. Panels note it by the name
 // it registered from, its own or the unique one.
 func (d *Desktop) registered(item *Item) bool {
-	var owner string
-	if err := d.conn.BusObject().Call("org.freedesktop.DBus.GetNameOwner", 0, item.name).Store(&owner); err != nil {
+	owner := d.owner(item.name)
+	if owner == "" {
 		return false
 	}
 	value, err := d.conn.Object(watcherName, watcherPath).GetProperty(watcherName + ".RegisteredStatusNotifierItems")

@@ -32,7 +32,8 @@ type Notification struct {
 type popups struct {
 	mu      stdsync.Mutex
 	all     []Notification
-	pending map[call]int // index in all of what waits for its id
+	pending map[call]int      // index in all of what waits for its id
+	layouts map[[2]string]int // how often the first asked the second for its menu
 }
 
 // call identifies a method call until its reply.
@@ -45,12 +46,12 @@ func watchPopups(t testing.TB, b *Bus) *popups {
 	t.Helper()
 	conn := b.Connect(t)
 	heard := make(chan *dbus.Message, 4096)
-	rules := []string{"interface='" + notificationsName + "'", "type='method_return'"}
+	rules := []string{"interface='" + notificationsName + "'", "type='method_return'", "interface='" + menuName + "',member='GetLayout'"}
 	if err := conn.BusObject().Call("org.freedesktop.DBus.Monitoring.BecomeMonitor", 0, rules, uint32(0)).Err; err != nil {
 		t.Fatalf("listen to the bus: %v", err)
 	}
 	conn.Eavesdrop(heard)
-	p := &popups{pending: map[call]int{}}
+	p := &popups{pending: map[call]int{}, layouts: map[[2]string]int{}}
 	var listening stdsync.WaitGroup
 	listening.Go(func() {
 		for {
@@ -77,6 +78,10 @@ func (p *popups) hear(m *dbus.Message) {
 	defer p.mu.Unlock()
 	member, _ := m.Headers[dbus.FieldMember].Value().(string)
 	switch {
+	case m.Type == dbus.TypeMethodCall && member == "GetLayout":
+		sender, _ := m.Headers[dbus.FieldSender].Value().(string)
+		asked, _ := m.Headers[dbus.FieldDestination].Value().(string)
+		p.layouts[[2]string{sender, asked}]++
 	case m.Type == dbus.TypeMethodCall && member == "Notify":
 		var n Notification
 		if dbus.Store(m.Body, &n.App, &n.Replaces, &n.Icon, &n.Summary, &n.Body, &n.Actions, &n.Hints, &n.Timeout) != nil {
@@ -105,6 +110,15 @@ func (p *popups) hear(m *dbus.Message) {
 			}
 		}
 	}
+}
+
+// knowsMenu reports whether the panel has asked for all of the item's menu: it asks
+// for the top first.
+func (d *Desktop) knowsMenu(item *Item) bool {
+	panel, owner := d.owner(watcherName), d.owner(item.name)
+	d.popups.mu.Lock()
+	defer d.popups.mu.Unlock()
+	return d.popups.layouts[[2]string{panel, owner}]+d.popups.layouts[[2]string{panel, item.name}] > 1
 }
 
 // Notifications returns every popup so far, the oldest first.

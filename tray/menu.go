@@ -49,6 +49,15 @@ func newPainter(m menu) *painter {
 	return p
 }
 
+// rebuild makes the menu anew for a panel that has just come. Panels of GTK show a
+// submenu empty for ever when they learn of it and of what is in it at once, so
+// systray tells the first who asks of the top menu alone: the one after needs a
+// menu that it knows nothing of.
+func (p *painter) rebuild() {
+	systray.ResetMenu() // ends the readers
+	p.nodes = p.level(nil, nil, p.shown.entries)
+}
+
 // level makes the entries of a menu, that of parent or the top one, those wanted.
 func (p *painter) level(parent *systray.MenuItem, nodes []*node, wanted []entry) []*node {
 	for i, e := range wanted {

@@ -94,8 +94,12 @@ func TestMouseOnARealPanel(t *testing.T) {
 	d.Click(item, "Settings", "Start at login")
 	desktoptest.Until(t, "the tick", func() bool { return item.WaitEntry("Settings", "Start at login").Checked })
 
-	d.RestartPanel()
-	item = d.WaitIcon(a.Pid())
+	for range 2 {
+		d.RestartPanel()
+		item = d.WaitIcon(a.Pid())
+		d.Click(item, "Pause for", "2 hours") // submenus too
+		a.want("pause  for 2h0m0s")
+	}
 	d.Click(item, "Quit")
 	a.want("ended")
 	<-a.Ended()

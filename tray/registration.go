@@ -51,9 +51,9 @@ func newRegistration(ctx context.Context, item *dbus.Conn, log *slog.Logger) (*r
 	return r, nil
 }
 
-// keep registers the icon with each panel that comes, until ctx or the bus is
-// done.
-func (r *registration) keep(ctx context.Context) {
+// keep registers the icon with each panel that comes, and tells of it, until ctx
+// or the bus is done.
+func (r *registration) keep(ctx context.Context, came func()) {
 	defer r.own.Close()
 	for {
 		select {
@@ -66,6 +66,7 @@ func (r *registration) keep(ctx context.Context) {
 			if !isArrival(s) {
 				continue
 			}
+			came()
 			if err := r.register(ctx); err != nil {
 				r.log.Warn("a panel does not take the icon", "err", err)
 			}

@@ -55,6 +55,7 @@ func Run(ctx context.Context, c Controller, o Options) error {
 			return nil // ctx is done
 		}
 		o.Logger.Info("there is a session bus again, showing the icon")
+		f.panelCame() // its panels know nothing of the menu
 	}
 }
 
@@ -70,7 +71,7 @@ func show(ctx context.Context, f *face, conn *dbus.Conn, start func()) bool {
 	if err != nil {
 		f.options.Logger.Warn("the icon may be missing after a restart of the panel", "err", err)
 	} else {
-		keeping.Go(func() { panels.keep(ctx) })
+		keeping.Go(func() { panels.keep(ctx, f.panelCame) })
 	}
 	return f.serve(ctx, conn.Context().Done())
 }

@@ -25,6 +25,7 @@ type face struct {
 	options    Options
 	painter    *painter
 
+	panels     chan struct{} // one slot: a panel came
 	autostart  bool          // as last read
 	recheck    chan struct{} // one slot: the autostart entry was written
 	settingMu  stdsync.Mutex // one change of a setting at a time
@@ -32,10 +33,18 @@ type face struct {
 }
 
 func newFace(c Controller, o Options) *face {
-	f := &face{controller: c, options: o, recheck: make(chan struct{}, 1)}
+	f := &face{controller: c, options: o, recheck: make(chan struct{}, 1), panels: make(chan struct{}, 1)}
 	f.readAutostart()
 	f.painter = newPainter(f.view())
 	return f
+}
+
+// panelCame says that there is another panel than before.
+func (f *face) panelCame() {
+	select {
+	case f.panels <- struct{}{}:
+	default:
+	}
 }
 
 // close waits for everything the face started.
@@ -82,6 +91,9 @@ func (f *face) serve(ctx context.Context, lost <-chan struct{}) bool {
 		case <-systray.TrayOpenedCh:
 			f.readAutostart()
 			due = earliest(due, painted.Add(paintGap))
+		case <-f.panels:
+			f.painter.rebuild()
+			continue
 		case <-f.recheck:
 			f.readAutostart()
 			due = earliest(due, painted.Add(paintGap))
