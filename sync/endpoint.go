@@ -34,6 +34,7 @@ type endpoint struct {
 	agenda   agenda
 	health   health
 	watch    watch
+	twoWay   bool // the runner moves changes both ways, and tells of them by itself
 	blind    bool // the last attempt to watch failed, and was told
 
 	waiting  []chan<- error // who asked for a sequence that has not begun; each has a slot
@@ -160,7 +161,11 @@ func (ep *endpoint) proceed(now time.Time) {
 		if todo.none() {
 			return
 		}
+		if ep.twoWay {
+			todo = todo.with(ep.settings.schedule.automatic())
+		}
 		ep.sequence = newSequence(todo, ep.state.Held)
+		_, ep.sequence.atOnce = ep.engine.opts.Runner.(BothWays)
 		ep.sequence.waiting, ep.waiting = ep.waiting, nil
 		ep.sequence.click, ep.click = ep.click, nil
 	}
@@ -303,7 +308,7 @@ func (ep *endpoint) rewatch() {
 	if w == nil || ep.settings.config == nil {
 		return
 	}
-	if ep.settings.schedule.push == 0 {
+	if ep.settings.schedule.push == 0 || ep.twoWay {
 		ep.watch.stop()
 		return
 	}

@@ -204,6 +204,13 @@ func (e *Engine) noSuch(op, endpoint string) *fault.Error {
 	return err
 }
 
+// Wake syncs an endpoint at once, unless it is paused: there is something to do.
+func (e *Engine) Wake(endpoint string) {
+	for _, ep := range e.named(endpoint) {
+		ep.tell(func(time.Time) { ep.agenda.ask(ep.settings.schedule.automatic(), false) })
+	}
+}
+
 // Pause stops an endpoint, or all when it is empty, including those to come,
 // until it is resumed or the program ends. A run going on is cancelled.
 func (e *Engine) Pause(endpoint string) { e.PauseUntil(endpoint, time.Time{}) }

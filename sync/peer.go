@@ -26,11 +26,9 @@ import (
 // configuration.
 func (s *Sessions) Check(ctx context.Context, endpoint string) ([]check.Finding, error) {
 	facts, err := check.Gather(ctx, s.Paths, endpoint, func(ctx context.Context, e *config.Endpoint) (check.Peer, error) {
-		dry := *s
-		dry.DryRun, dry.Verbose = true, false
 		unlisted := *e
 		unlisted.SubscribedOnly = false // whether there are lists is a question of its own
-		r := &session{Sessions: &dry, endpoint: &unlisted, direction: Pull, report: func(Progress) {}}
+		r := &session{Sessions: s.dry(), endpoint: &unlisted, direction: Pull, report: func(Progress) {}}
 		host, err := r.host(ctx)
 		if err != nil {
 			return nil, err

@@ -19,12 +19,13 @@ type run struct {
 }
 
 type outcome struct {
+	ran    Direction // what was made of it
 	result Result
 	err    error
 }
 
 func (ep *endpoint) start(now time.Time, d Direction) {
-	if d == Push {
+	if d != Pull {
 		// What changed until now is seen by this push.
 		if ep.watch.pending() {
 			ep.agenda.noticed(now)
@@ -42,8 +43,8 @@ func (ep *endpoint) start(now time.Time, d Direction) {
 	ep.trace(fmt.Sprintf("%s: %s", d, PhaseConnecting))
 	ep.engine.post(RunStarted{Endpoint: ep.name, Direction: d})
 	go func() {
-		result, err := ep.engine.opts.Runner.Run(ctx, ep.name, d, r.meter.report)
-		r.done <- outcome{result, err}
+		ran, result, err := carryOut(ctx, ep.engine.opts.Runner, ep.name, d, r.meter.report)
+		r.done <- outcome{ran, result, err}
 	}()
 }
 
@@ -82,9 +83,13 @@ func (ep *endpoint) ended(now time.Time, o outcome) {
 	ep.run = nil
 	ep.showAt = time.Time{}
 	r.cancel()
+	r.direction = o.ran
 	err := ep.classify(o.err)
-	if r.direction == Push && err == nil {
+	if r.direction != Pull && err == nil {
 		ep.agenda.pushed(now, o.result.Summary.Changed())
+	}
+	if err == nil {
+		ep.twoWay = o.result.TwoWay
 	}
 	ep.log(r, now, o.result, err)
 
@@ -115,9 +120,13 @@ func (ep *endpoint) ended(now time.Time, o outcome) {
 		ep.engine.mu.Unlock()
 	}
 	ep.engine.post(RunFinished{Endpoint: ep.name, Direction: r.direction, Summary: o.result.Summary, Err: err})
-	if r.direction == Pull && err == nil && o.result.Summary.New > 0 {
+	arrived := o.result.Arrived
+	if r.direction == Pull && !o.result.TwoWay {
+		arrived = o.result.Summary.New
+	}
+	if err == nil && arrived > 0 {
 		ep.engine.post(NewMail{
-			Endpoint: ep.name, Count: o.result.Summary.New,
+			Endpoint: ep.name, Count: arrived,
 			Announce: ep.announces(),
 		})
 	}

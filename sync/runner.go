@@ -1,6 +1,20 @@
 package sync
 
-import "context"
+import (
+	"context"
+	"errors"
+)
+
+// BothWays is a [Runner] that can move changes both ways in one run, where the two
+// ends speak smd/2.
+type BothWays interface {
+	// RunBoth is [Runner.Run] both ways; [ErrOneWay] where a pull and a push have
+	// to be made in its place.
+	RunBoth(ctx context.Context, endpoint string, report func(Progress)) (Result, error)
+}
+
+// ErrOneWay says that the two ends move changes one way at a time.
+var ErrOneWay = errors.New("the two ends move changes one way at a time")
 
 // Result is what one run did.
 type Result struct {
@@ -17,6 +31,12 @@ type Result struct {
 	// Damaged lists messages (local names) found empty or cut short; they were
 	// not sent, and the next pull mends them.
 	Damaged []string
+	// TwoWay says that the run moved changes both ways, and that the runner tells
+	// by itself when there are new ones. Summary then has both ways' together,
+	// Sent what was changed at the server, and Arrived the new messages here.
+	TwoWay  bool
+	Sent    Summary
+	Arrived int
 }
 
 // Runner carries out runs for the [Engine]. [Sessions] is the real one.

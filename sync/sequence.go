@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	"smd-applet/sync/fault"
@@ -26,6 +27,7 @@ type sequence struct {
 	waiting []chan<- error // who asked for it
 	click   *remote.Click  // of a person who asked for it, nil without one
 	again   bool           // the run going on is cancelled, to be made once more
+	atOnce  bool           // one run may do both, as long as none was refused
 	refused bool           // a push met a conflict and is being tried once more
 
 	err     *fault.Error // of the first run that failed
@@ -41,6 +43,9 @@ func newSequence(r request, held []HeldFolder) *sequence {
 
 // next says which run comes next. The sequence is over when todo is none.
 func (s *sequence) next() Direction {
+	if s.atOnce && s.todo == both {
+		return Both
+	}
 	if s.todo.pull {
 		return Pull
 	}
@@ -50,7 +55,8 @@ func (s *sequence) next() Direction {
 // ended takes in how a run went. A push refused because of what happened at the
 // other end meanwhile is worth one pull and another push.
 func (s *sequence) ended(d Direction, res Result, err *fault.Error) {
-	ran := request{pull: d == Pull, push: d == Push}
+	ran := request{pull: d != Push, push: d != Pull}
+	s.atOnce = s.atOnce && d == Both
 	s.todo.pull = s.todo.pull && !ran.pull
 	s.todo.push = s.todo.push && !ran.push
 	switch {
@@ -77,7 +83,7 @@ func (s *sequence) ended(d Direction, res Result, err *fault.Error) {
 // the deletions of its own direction; it need not know of the other's.
 func heldAfter(before []HeldFolder, d Direction, told []HeldFolder) []HeldFolder {
 	speaksFor := func(h HeldFolder) bool {
-		return h.By == d || slices.ContainsFunc(told, func(t HeldFolder) bool { return t.By == h.By })
+		return d == Both || h.By == d || slices.ContainsFunc(told, func(t HeldFolder) bool { return t.By == h.By })
 	}
 	kept := slices.DeleteFunc(slices.Clone(before), speaksFor)
 	if len(kept)+len(told) == 0 {
@@ -110,9 +116,9 @@ func added(a, b Summary) Summary {
 // program that runs no engine. The failure is that of the first run that failed.
 func Once(ctx context.Context, r Runner, endpoint string, report func(Progress)) (Result, error) {
 	s := newSequence(both, nil)
+	_, s.atOnce = r.(BothWays)
 	for !s.todo.none() {
-		d := s.next()
-		result, err := r.Run(ctx, endpoint, d, report)
+		d, result, err := carryOut(ctx, r, endpoint, s.next(), report)
 		s.ended(d, result, fault.As(err))
 	}
 	result := Result{Summary: s.summary, Held: s.held, Damaged: s.damaged}
@@ -120,4 +126,17 @@ func Once(ctx context.Context, r Runner, endpoint string, report func(Progress))
 		return result, s.err
 	}
 	return result, nil
+}
+
+// carryOut makes a run; where one both ways can't be it is a pull.
+func carryOut(ctx context.Context, r Runner, endpoint string, d Direction, report func(Progress)) (Direction, Result, error) {
+	if b, ok := r.(BothWays); ok && d == Both {
+		result, err := b.RunBoth(ctx, endpoint, report)
+		if !errors.Is(err, ErrOneWay) {
+			return Both, result, err
+		}
+		d = Pull
+	}
+	result, err := r.Run(ctx, endpoint, d, report)
+	return d, result, err
 }

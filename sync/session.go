@@ -48,9 +48,18 @@ type Sessions struct {
 	Notmuch *notmuch.Background
 	// Pool keeps the connections to the servers; the caller closes it.
 	Pool *remote.Pool
+	// Resident keeps the lines to agents between runs, until Close, and calls Wake
+	// when an endpoint has changes at either end; Wake may be nil.
+	Resident bool
+	Wake     func(endpoint string)
+
+	links links
 }
 
-var _ Runner = (*Sessions)(nil)
+var (
+	_ Runner   = (*Sessions)(nil)
+	_ BothWays = (*Sessions)(nil)
+)
 
 // mailboxWait is how long a run waits for another endpoint's run in the same
 // mailbox.
@@ -63,10 +72,16 @@ func (s *Sessions) Run(ctx context.Context, endpoint string, d Direction, report
 		return Result{}, named(err, endpoint, d)
 	}
 	r := &session{Sessions: s, endpoint: e, direction: d, report: report}
+	if d == Both && !r.speaksTwo() {
+		return Result{}, ErrOneWay
+	}
 	if e.Notmuch != "" && d != Push {
 		r.journal = notmuch.NewJournal(s.Paths.NotmuchDir(), endpoint)
 	}
 	result, err := r.locked(ctx)
+	if errors.Is(err, ErrOneWay) {
+		return Result{}, errors.Join(err, r.journal.Close())
+	}
 	if fault.Is(err, fault.DBMismatch) && !s.DryRun {
 		result, err = r.heal(ctx)
 	}
@@ -100,6 +115,16 @@ func (r *session) tellNotmuch(ctx context.Context) error {
 	return failed
 }
 
+// RunBoth implements [BothWays].
+func (s *Sessions) RunBoth(ctx context.Context, endpoint string, report func(Progress)) (Result, error) {
+	return s.Run(ctx, endpoint, Both, report)
+}
+
+// dry returns sessions that only look.
+func (s *Sessions) dry() *Sessions {
+	return &Sessions{Paths: s.Paths, Program: s.Program, Log: s.Log, Pool: s.Pool, DryRun: true}
+}
+
 // named puts the endpoint and the direction into a failure.
 func named(err error, endpoint string, d Direction) error {
 	f := fault.As(err)
@@ -116,15 +141,15 @@ func named(err error, endpoint string, d Direction) error {
 
 // Confirm implements [Runner].
 func (s *Sessions) Confirm(endpoint string) error {
-	return s.decide(endpoint, (*guard.Ledger).Confirm)
+	return s.decide(endpoint, (*guard.Ledger).Confirm, true)
 }
 
 // Restore implements [Runner].
 func (s *Sessions) Restore(endpoint string) error {
-	return s.decide(endpoint, (*guard.Ledger).Restore)
+	return s.decide(endpoint, (*guard.Ledger).Restore, false)
 }
 
-func (s *Sessions) decide(endpoint string, decision func(*guard.Ledger)) error {
+func (s *Sessions) decide(endpoint string, decision func(*guard.Ledger), carryOut bool) error {
 	e, err := config.Load(context.Background(), s.Paths, endpoint)
 	if err != nil {
 		return err
@@ -140,7 +165,10 @@ func (s *Sessions) decide(endpoint string, decision func(*guard.Ledger)) error {
 		return err
 	}
 	decision(l)
-	return l.Save()
+	if err := l.Save(); err != nil {
+		return err
+	}
+	return r.decideTwoWay(carryOut)
 }
 
 // session is one run.
@@ -150,10 +178,11 @@ type session struct {
 	direction Direction
 	report    func(Progress)
 	channel   *idleChannel
-	hooks     *hooks.Hooks             // nil without any
-	journal   *notmuch.Journal         // nil when notmuch need not know
-	folders   map[string]*delta.Counts // of a dry run
-	travels   transfer                 // of a dry run
+	hooks     map[Direction]*hooks.Hooks // nil ones without any
+	journal   *notmuch.Journal           // nil when notmuch need not know
+	link      *link                      // in smd/2
+	folders   map[string]*delta.Counts   // of a dry run
+	travels   transfer                   // of a dry run
 
 	// With SUBSCRIBED_ONLY=true: what the server's users subscribed to, and the
 	// words that start smd-applet there, which told it.
@@ -204,10 +233,27 @@ func (r *session) locked(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	defer boxes.Close()
+	if r.speaksTwo() {
+		r.link, err = r.takeLink(ctx)
+		if err != nil && !errors.Is(err, errNoAgent) {
+			return Result{}, err
+		}
+	}
+	switch {
+	case r.link != nil:
+	case r.endpoint.Protocol == config.SMD2:
+		return Result{}, fault.New(fault.RemoteProgram, "start smd-applet agent", r.endpoint.ServerName, errNoAgent)
+	case r.direction == Both:
+		return Result{}, ErrOneWay
+	}
 	if r.elsewhere, err = r.override(); err != nil {
 		return Result{}, err
 	}
-	return r.logged(ctx)
+	result, err := r.logged(ctx)
+	if r.link != nil {
+		r.keepLink(r.link, err)
+	}
+	return result, err
 }
 
 // lockNames names the local mailboxes, sorted, so that no two runs wait for
@@ -229,7 +275,11 @@ func (r *session) logged(ctx context.Context) (Result, error) {
 	}
 	defer server.Close()
 	result, err := r.hooked(ctx, client, server)
-	for _, line := range TagLines(r.endpoint.Name, r.localProgram(), result, fault.As(err)) {
+	lines := TagLines(r.endpoint.Name, r.localProgram(), result, fault.As(err))
+	if r.direction == Both && err == nil {
+		lines = twoWayTags(r.endpoint.Name, result)
+	}
+	for _, line := range lines {
 		fmt.Fprintln(client, line)
 	}
 	return result, err
@@ -240,23 +290,37 @@ func (r *session) hooked(ctx context.Context, clientLog, serverLog io.Writer) (r
 	if r.DryRun {
 		return r.exchange(ctx, serverLog)
 	}
-	h, err := hooks.Open(hooks.Options{
-		Dir: r.Paths.HooksDir, Home: r.Paths.Home, Endpoint: r.endpoint.Name, Direction: string(r.direction), Output: clientLog, Log: r.Log,
-	})
-	if err != nil {
-		return Result{}, err
+	ways := []Direction{r.direction}
+	if r.direction == Both {
+		ways = []Direction{Pull, Push}
 	}
-	defer func() { err = errors.Join(err, h.Close()) }()
-	r.hooks = h
-	status := 0
-	if err = h.Run(ctx, hooks.Pre, 0); err == nil {
+	r.hooks = make(map[Direction]*hooks.Hooks)
+	for _, d := range ways {
+		h, openErr := hooks.Open(hooks.Options{
+			Dir: r.Paths.HooksDir, Home: r.Paths.Home, Endpoint: r.endpoint.Name, Direction: string(d), Output: clientLog, Log: r.Log,
+		})
+		if openErr != nil {
+			return Result{}, openErr
+		}
+		defer func() { err = errors.Join(err, h.Close()) }()
+		r.hooks[d] = h
+	}
+	for _, d := range ways {
+		if err == nil {
+			err = r.hooks[d].Run(ctx, hooks.Pre, 0)
+		}
+	}
+	if err == nil {
 		result, err = r.exchange(ctx, serverLog)
 	}
+	status := 0
 	if err != nil {
 		status = 1
 	}
-	if failed := h.Run(ctx, hooks.Post, status); err == nil {
-		err = failed // else the run's own failure comes first
+	for _, d := range ways {
+		if failed := r.hooks[d].Run(ctx, hooks.Post, status); err == nil {
+			err = failed // else the run's own failure comes first
+		}
 	}
 	return result, err
 }
@@ -279,6 +343,9 @@ func (r *session) remoteProgram() string {
 // exchange connects and runs the local role; where the remote program is not at
 // the first place, the next is tried.
 func (r *session) exchange(ctx context.Context, serverLog io.Writer) (Result, error) {
+	if r.link != nil {
+		return r.twoWay(ctx, serverLog)
+	}
 	translator, err := translate.New(r.endpoint, r.Paths.Home)
 	if err != nil {
 		return Result{}, err
@@ -523,7 +590,8 @@ func (r *session) pull(ctx context.Context, conn *smd1.Conn, store *maildir.Stor
 	}
 	got, err := apply.Run(ctx, conn, apply.Options{
 		Store: store, Files: r.files(), Ledger: ledger, Limits: r.limits(), Excluded: excluded,
-		FailOnConflict: r.endpoint.OnConflictFail, DryRun: r.DryRun, SharedState: r.endpoint.LocalSync(), Log: r.Log, Changed: r.record,
+		FailOnConflict: r.endpoint.OnConflictFail, DryRun: r.DryRun, SharedState: r.endpoint.LocalSync(), Log: r.Log,
+		Changed: func(what, path, to string) { r.record(Pull, what, path, to) },
 		Told: func(a delta.Action) {
 			if r.told != nil {
 				r.told(store, a)
@@ -572,20 +640,23 @@ func (r *session) push(ctx context.Context, conn *smd1.Conn, store *maildir.Stor
 	}, err
 }
 
-// record tells the hooks and notmuch what happened to a message; paths are below the home.
-func (r *session) record(what, path, to string) {
+// record tells the hooks what happened to a message here, in a pull, or was sent,
+// in a push, and notmuch of the former; paths are below the home.
+func (r *session) record(d Direction, what, path, to string) {
 	if to != "" {
 		to = filepath.Join(r.Paths.Home, to)
 	}
 	path = filepath.Join(r.Paths.Home, path)
-	r.hooks.Record(what, path, to)
-	r.journal.Add(what, path, to)
+	r.hooks[d].Record(what, path, to)
+	if d == Pull {
+		r.journal.Add(what, path, to)
+	}
 }
 
 // recordSent tells the hooks of a local change that was sent.
 func (r *session) recordSent(store *maildir.Store, a delta.Action) {
 	if r.hooks != nil {
 		what, from, to := localWords(store, a)
-		r.record(what, from, to)
+		r.record(Push, what, from, to)
 	}
 }

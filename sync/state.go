@@ -18,6 +18,9 @@ const (
 	Push Direction = "push"
 )
 
+// Both is a run of smd/2 that moves changes both ways at once.
+const Both Direction = "sync"
+
 // Phase is what an endpoint is doing now.
 type Phase string
 

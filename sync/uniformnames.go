@@ -65,10 +65,8 @@ func (s *Sessions) UniformNames(ctx context.Context, endpoint string, across, ap
 // begins with nothing agreed. It also returns what is subscribed to there, where
 // that counts.
 func (s *Sessions) remoteMessages(ctx context.Context, e *config.Endpoint) ([]uniform.Message, subscribe.Mailboxes, error) {
-	dry := *s
-	dry.DryRun, dry.Verbose, dry.Planned = true, false, nil
 	var all []uniform.Message
-	r := &session{Sessions: &dry, endpoint: e, direction: Pull, report: func(Progress) {}, nothingAgreed: true}
+	r := &session{Sessions: s.dry(), endpoint: e, direction: Pull, report: func(Progress) {}, nothingAgreed: true}
 	r.told = func(store *maildir.Store, a delta.Action) {
 		if n, err := maildir.ParseName(a.Dst); err == nil && a.Kind != delta.Delete {
 			if p, err := store.Place(n); err == nil {

@@ -80,16 +80,19 @@ func openBackground(ctx context.Context, paths config.Paths, l logging) (b *back
 	log := slog.New(slog.NewMultiHandler(logbook.New(file, l.file), l.console))
 	pool := &remote.Pool{Log: log}
 	indexing := notmuch.NewBackground(ctx, log)
+	sessions := &sync.Sessions{Paths: paths, Program: self, Log: log, Pool: pool, Notmuch: indexing, Resident: true}
 	engine := sync.NewEngine(sync.Options{
 		Paths: paths, Logger: log,
-		Runner:  tidy{&sync.Sessions{Paths: paths, Program: self, Log: log, Pool: pool, Notmuch: indexing}},
+		Runner:  tidy{sessions},
 		Watcher: &watch.Watcher{Log: log},
 	})
+	sessions.Wake = engine.Wake
 	stop := obeySignals(engine)
 	return &background{
 		paths: paths, engine: engine, pool: pool, log: log,
 		close: func() error {
 			stop()
+			sessions.Close()
 			indexing.Close()
 			pool.Close()
 			return errors.Join(file.Close(), held.Close())
@@ -128,6 +131,16 @@ type tidy struct{ *sync.Sessions }
 func (t tidy) Run(ctx context.Context, endpoint string, d sync.Direction, progress func(sync.Progress)) (sync.Result, error) {
 	defer debug.FreeOSMemory()
 	return t.Sessions.Run(ctx, endpoint, d, progress)
+}
+
+// RunBoth implements [sync.BothWays].
+func (t tidy) RunBoth(ctx context.Context, endpoint string, progress func(sync.Progress)) (result sync.Result, err error) {
+	defer func() {
+		if err != nil || result.Summary.Changed() {
+			debug.FreeOSMemory()
+		}
+	}()
+	return t.Sessions.RunBoth(ctx, endpoint, progress)
 }
 
 // obeySignals turns signals into engine calls until stop is called.

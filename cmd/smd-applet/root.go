@@ -75,7 +75,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		newApplet(), newAutostart(), newDemo(), newPull(), newPush(), newLoop(), newManual(), newServer(), newClient(), newCheckConf(), newCompletion(),
+		newAgent(), newApplet(), newAutostart(), newDemo(), newPull(), newPush(), newLoop(), newManual(), newServer(), newClient(), newCheckConf(), newCompletion(),
 		newSync(), newPause(), newResume(), newStatus(), newProblems(), newLog(), newQuit(),
 		newConfirm(), newRestore(), newLinks(), newMddiff(), newProbe(), newRestrictedShell(), newStripHeader(), newTranslate(), newTrust(), newUniformNames(), newVersion(),
 	)

@@ -86,3 +86,11 @@ type Record struct {
 	Size int64 // bytes
 	Seen Seen  // this end's alone: no part of any digest
 }
+
+// Entry is a message as both ends have it, or are to have it.
+type Entry struct {
+	Key  Key   `cbor:"1,keyasint"`
+	Mark Mark  `cbor:"2,keyasint"`
+	Sum  Sum   `cbor:"3,keyasint"`
+	Size int64 `cbor:"4,keyasint,omitempty"` // bytes
+}

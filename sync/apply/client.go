@@ -81,7 +81,7 @@ var ErrPatch = errors.New("the new agreed state can't be taken over")
 func Run(ctx context.Context, conn *smd1.Conn, opt Options) (*Result, error) {
 	r := &run{
 		conn: conn, opt: opt, log: opt.Log,
-		view: newView(opt.Store, opt.DryRun), dirty: make(dirtyDirs), empty: make(map[maildir.Name]bool),
+		view: newView(opt.Store, opt.DryRun), dirty: make(maildir.Dirs), empty: make(map[maildir.Name]bool),
 		deletes: make(map[string]bool), arrives: make(map[string]bool), touched: make(map[string]bool),
 		arriving: maildir.NewHasher(), buf: make([]byte, 64<<10),
 		result: &Result{Held: make(map[string]int)},
@@ -118,7 +118,7 @@ type run struct {
 	copies    []arrival
 	removals  []removal
 	fetched   []string // names of the ledger that are fetched again
-	dirty     dirtyDirs
+	dirty     maildir.Dirs
 
 	arriving    *maildir.Hasher
 	buf         []byte
@@ -287,13 +287,13 @@ func (r *run) applyAll(ctx context.Context) error {
 	if err := r.fetchAll(ctx, jobs); err != nil {
 		return err
 	}
-	if err := r.dirty.sync(); err != nil {
+	if err := r.dirty.Sync(); err != nil {
 		return err
 	}
 	if err := r.remove(ctx); err != nil {
 		return err
 	}
-	if err := r.dirty.sync(); err != nil {
+	if err := r.dirty.Sync(); err != nil {
 		return err
 	}
 	clear(r.opt.Ledger.DeleteHere)

@@ -96,22 +96,22 @@ func (in *installer) install(batch []arrival) error {
 	if err := durable.Flush(files); err != nil {
 		return fault.New(maildir.KindOf(err), "write", batch[0].temp.Folder.Path, err)
 	}
-	dirty := make(dirtyDirs)
+	dirty := make(maildir.Dirs)
 	for _, a := range batch {
 		if err := in.place(a, dirty); err != nil {
 			return err
 		}
 	}
-	return dirty.sync()
+	return dirty.Sync()
 }
 
 // place makes the arrival appear under its name.
-func (in *installer) place(a arrival, dirty dirtyDirs) error {
+func (in *installer) place(a arrival, dirty maildir.Dirs) error {
 	to, err := in.run.opt.Store.Place(a.to)
 	if err != nil {
 		return err
 	}
-	dirty.add(to)
+	dirty.Add(to)
 	if a.was != nil {
 		if st, err := to.Stat(); err == nil && sameFile(st, a.was) {
 			if err := to.ReplaceWith(a.temp); err != nil {
@@ -128,7 +128,7 @@ func (in *installer) place(a arrival, dirty dirtyDirs) error {
 		if to, err = in.run.opt.Store.Place(a.to); err != nil {
 			return err
 		}
-		dirty.add(to)
+		dirty.Add(to)
 	}
 	err = a.temp.MoveTo(to)
 	if errors.Is(err, fs.ErrExist) {
@@ -143,7 +143,7 @@ func (in *installer) place(a arrival, dirty dirtyDirs) error {
 
 // placeTaken handles a message that appeared under the name since the run
 // looked: the same content is the same message, other content keeps both.
-func (in *installer) placeTaken(a arrival, to maildir.Place, dirty dirtyDirs) error {
+func (in *installer) placeTaken(a arrival, to maildir.Place, dirty maildir.Dirs) error {
 	sum, err := to.Sum(maildir.NewHasher(), make([]byte, 32<<10))
 	if err == nil && sum == a.action.Sum {
 		return a.temp.Remove()
@@ -166,7 +166,7 @@ func (in *installer) placeTaken(a arrival, to maildir.Place, dirty dirtyDirs) er
 	if err := to.MoveTo(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fault.New(maildir.KindOf(err), "keep both", to.Path(), err)
 	}
-	dirty.add(fresh)
+	dirty.Add(fresh)
 	in.run.changed(hooks.Moved, to, fresh.Path())
 	if err := a.temp.MoveTo(to); err != nil {
 		return fault.New(maildir.KindOf(err), "put in place", to.Path(), err)
@@ -177,21 +177,4 @@ func (in *installer) placeTaken(a arrival, to maildir.Place, dirty dirtyDirs) er
 
 func sameFile(a, b os.FileInfo) bool {
 	return os.SameFile(a, b) && a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
-}
-
-// dirtyDirs are directories whose entries changed and are to be made durable.
-type dirtyDirs map[durable.File]bool
-
-func (d dirtyDirs) add(p maildir.Place) {
-	d[durable.File{Root: p.Folder.Root, Name: p.Folder.Rel(p.Sub, "")}] = true
-}
-
-func (d dirtyDirs) sync() error {
-	for dir := range d {
-		if err := durable.SyncDirIn(dir.Root, dir.Name); err != nil {
-			return fault.New(maildir.KindOf(err), "make durable", dir.Name, err)
-		}
-		delete(d, dir)
-	}
-	return nil
 }

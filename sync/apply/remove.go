@@ -141,7 +141,7 @@ func (r *run) removeOne(d removal) error {
 	if err := p.Remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fault.New(maildir.KindOf(err), "delete", p.Path(), err)
 	}
-	r.dirty.add(p)
+	r.dirty.Add(p)
 	r.changed(hooks.Removed, p, "")
 	return nil
 }

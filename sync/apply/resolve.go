@@ -175,8 +175,8 @@ func (r *run) rename(ctx context.Context, from, to maildir.Name) error {
 	if err := src.MoveTo(dst); err != nil {
 		return fault.New(maildir.KindOf(err), "move", src.Path(), err)
 	}
-	r.dirty.add(src)
-	r.dirty.add(dst)
+	r.dirty.Add(src)
+	r.dirty.Add(dst)
 	what := hooks.Moved
 	if from.Folder == to.Folder && from.Unique() == to.Unique() {
 		what = hooks.Flagged

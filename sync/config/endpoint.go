@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,8 +40,17 @@ type Endpoint struct {
 	SubscribedOnly   bool   // only folders the server's users subscribed to
 	SyncOnMetered    bool   // by itself, where the network is paid for by what it carries
 	SSH              string // "", "native" or "openssh"
+	Protocol         string // "": smd/2 where the server speaks it; or [SMD1] or [SMD2]
+	LimitUp          int64  // bytes a second sent to the server, 0: no limit; smd/2 only
+	LimitDown        int64  // bytes a second got from it
 	RemoteProgram    string // path of smd-applet or of the smd programs' folder on the server; may be empty
 }
+
+// The values of PROTOCOL, but for auto.
+const (
+	SMD1 = "1.3"
+	SMD2 = "2"
+)
 
 // Mailbox is one mailbox root at both ends, relative to the home directories.
 type Mailbox struct {
@@ -55,6 +65,11 @@ func (e *Endpoint) LocalSync() bool {
 		}
 	}
 	return false
+}
+
+// NoDelete reports whether deletions are not to be carried over (smd 1.3, -n).
+func (e *Endpoint) NoDelete() bool {
+	return slices.Contains(e.ServerOpts, "-n") || slices.Contains(e.ServerOpts, "--no-delete")
 }
 
 // RemoteMailboxes returns the remote mailbox roots, in order.
@@ -165,6 +180,21 @@ func parse(vars map[string]string) (*Endpoint, error) {
 	case "", "new", "insert":
 	default:
 		errs = append(errs, fmt.Errorf("NOTMUCH=%q: new or insert, or leave it out", e.Notmuch))
+	}
+	switch v := vars["PROTOCOL"]; v {
+	case "", "auto":
+	case SMD1, SMD2:
+		e.Protocol = v
+	default:
+		errs = append(errs, fmt.Errorf("PROTOCOL=%q: auto, 2 or 1.3", v))
+	}
+	for _, limit := range []struct {
+		name string
+		to   *int64
+	}{{"LIMIT_UP", &e.LimitUp}, {"LIMIT_DOWN", &e.LimitDown}} {
+		if *limit.to, err = parseRate(limit.name, vars[limit.name]); err != nil {
+			errs = append(errs, err)
+		}
 	}
 	errs = append(errs, e.setMaxDelete(vars["MAX_DELETE"]))
 	if e.LocalSync() && e.ServerName != "localhost" {

@@ -82,6 +82,13 @@ MAILBOX=Maildir
 # How to reach the server: native, or openssh for the system's ssh. Left out, it is chosen by what ~/.ssh/config asks for.
 #SSH=native
 
+# How to talk to the server: 2 (both ways at once, changes as they happen), 1.3 (syncmaildir's), or auto: 2 where smd-applet is installed there.
+#PROTOCOL=auto
+
+# How many bytes a second to send and to get at most (500k, 2M); with PROTOCOL 2 only.
+#LIMIT_UP=500k
+#LIMIT_DOWN=2M
+
 # Where smd-applet is on the server, when it is not found by itself.
 #REMOTE_PROGRAM=.local/bin/smd-applet
 `

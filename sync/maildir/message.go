@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -82,16 +83,22 @@ func (p Place) Stat() (fs.FileInfo, error) { return p.Folder.Root.Lstat(p.Rel())
 // Sum reads the message and returns its digests. The caller has seen that it is
 // no link.
 func (p Place) Sum(h *Hasher, buf []byte) (Sum, error) {
-	f, err := p.open()
-	if err != nil {
-		return Sum{}, err
-	}
-	defer f.Close()
 	h.Reset()
-	if _, err := io.CopyBuffer(h, onlyReader{f}, buf); err != nil {
+	if err := p.ReadTo(h, buf); err != nil {
 		return Sum{}, err
 	}
 	return h.Sum()
+}
+
+// ReadTo reads the message into w. The caller has seen that it is no link.
+func (p Place) ReadTo(w io.Writer, buf []byte) error {
+	f, err := p.open()
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.CopyBuffer(w, onlyReader{f}, buf)
+	return err
 }
 
 // Make creates the folder with all of cur, new and tmp, durably, where they are
@@ -147,3 +154,60 @@ func (p Place) ReplaceWith(temp Place) error {
 
 // Remove removes the file.
 func (p Place) Remove() error { return p.Folder.Root.Remove(p.Rel()) }
+
+// ErrNotEmpty says that a folder holds something.
+var ErrNotEmpty = errors.New("the folder is not empty")
+
+// RemoveEmpty removes the folder if it holds nothing but empty cur, new and tmp
+// and the maildirfolder mark of Maildir++; else it does nothing and returns
+// [ErrNotEmpty]. A folder that is gone is no error.
+func (f Folder) RemoveEmpty() error {
+	d, err := f.Root.Open(f.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if !slices.Contains([]string{"cur", "new", "tmp", "maildirfolder"}, name) {
+			return ErrNotEmpty
+		}
+	}
+	for _, sub := range []string{"cur", "new", "tmp"} {
+		if err := f.empty(sub); err != nil {
+			return err
+		}
+	}
+	// From here on an arrival makes a directory not empty, and so it stays.
+	for _, name := range []string{"tmp", "new", "cur", "maildirfolder", ""} {
+		err := f.Root.Remove(path.Join(f.Dir, name))
+		if errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST) {
+			return errors.Join(ErrNotEmpty, f.Make())
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f Folder) empty(sub string) error {
+	d, err := f.Root.Open(f.Rel(sub, ""))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if _, err := d.Readdirnames(1); !errors.Is(err, io.EOF) {
+		return errors.Join(ErrNotEmpty, err)
+	}
+	return nil
+}

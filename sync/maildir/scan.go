@@ -20,6 +20,7 @@ type File struct {
 	Name  string // base name
 	Mtime int64  // Unix time in nanoseconds
 	Size  int64  // bytes
+	Ino   uint64
 }
 
 // Listing is one cur or new directory, whole.
@@ -282,6 +283,21 @@ func List(ctx context.Context, f Folder, sub string) (files []File, links []stri
 	return files, links, sameDirectory(first, f.Root, rel, local)
 }
 
+// Names lists the names in one cur or new directory.
+func Names(ctx context.Context, f Folder, sub string) ([]string, error) {
+	rel, local := f.Rel(sub, ""), path.Join(f.Path, sub)
+	d, err := f.Root.Open(rel)
+	if err != nil {
+		return nil, scanError(local, err)
+	}
+	defer d.Close()
+	names, err := d.Readdirnames(-1)
+	if err != nil {
+		return nil, scanError(local, err)
+	}
+	return names, ctx.Err()
+}
+
 func statAll(d *os.File, local string, names []string) (files []File, links []string, err error) {
 	slices.Sort(names)
 	files = make([]File, 0, len(names))
@@ -300,7 +316,7 @@ func statAll(d *os.File, local string, names []string) (files []File, links []st
 		}
 		switch uint32(st.Mode) & unix.S_IFMT {
 		case unix.S_IFREG:
-			files = append(files, File{Name: name, Mtime: st.Mtim.Nano(), Size: st.Size})
+			files = append(files, File{Name: name, Mtime: st.Mtim.Nano(), Size: st.Size, Ino: st.Ino})
 		case unix.S_IFLNK:
 			links = append(links, path.Join(local, name))
 		}

@@ -7,11 +7,12 @@ type Kind uint8
 
 // The kinds of change.
 const (
-	New    Kind = iota + 1 // a message the agreed state does not have
-	Gone                   // no longer there
-	Moved                  // to another folder or unique name, with the same content
-	Marked                 // other flags, or new → cur
-	Edited                 // other content, perhaps other flags too
+	New     Kind = iota + 1 // a message the agreed state does not have
+	Gone                    // no longer there
+	Moved                   // to another folder or unique name, with the same content
+	Marked                  // other flags, or new → cur
+	Edited                  // other content, perhaps other flags too
+	Damaged                 // empty, or without the end of its header: never sent, replaced by the other end's
 )
 
 // Change is the difference of one message at one end from the agreed state.

@@ -3,6 +3,8 @@ package smd2
 import (
 	"fmt"
 	"testing"
+
+	"smd-applet/sync/agreed"
 )
 
 // prose is text of n bytes, about as repetitive as mail.
@@ -45,7 +47,7 @@ func BenchmarkBodies(b *testing.B) {
 
 // BenchmarkListing is the other large thing: the agreed state of a folder.
 func BenchmarkListing(b *testing.B) {
-	entries := make([]Entry, 5000)
+	entries := make([]agreed.Entry, 5000)
 	for i := range entries {
 		e := &entries[i]
 		e.Key.Folder, e.Key.Unique, e.Mark.Sub, e.Mark.Info, e.Size = "Mail/.work", "1700000000.M1P2.host", "cur", ":2,S", 11000

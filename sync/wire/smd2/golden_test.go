@@ -50,7 +50,7 @@ var golden = func() *oneOfEach {
 		other = agreed.Mark{Sub: "new", Info: ":2,"}
 		sum   = agreed.Sum{Header: digest(0x10), Body: digest(0x40)}
 		was   = agreed.Sum{Header: digest(0x70), Body: digest(0xa0)}
-		entry = Entry{Key: key, Mark: mark, Sum: sum, Size: 11000}
+		entry = agreed.Entry{Key: key, Mark: mark, Sum: sum, Size: 11000}
 		file  = File{Key: key, Mark: mark}
 	)
 	return &oneOfEach{
@@ -58,23 +58,23 @@ var golden = func() *oneOfEach {
 			Oldest: 1, Newest: 2, Program: "smd-applet 0.2.0", Features: []string{"x"}, Excludes: []string{"Mail/.Trash*"}, NoDelete: true,
 			LimitUp: 100000, DryRun: true, Resident: true, Subscribe: true,
 		},
-		Begin: Begin{Full: true},
+		Begin: Begin{Full: true, Digest: digest(4), Close: true, Want: 256},
 		Begun: Begun{
 			Digest: digest(1), Changes: 3, Total: 100000, Watched: true, Losses: []Loss{{Folder: "Mail/.work", Total: 20, Gone: 19, Vanished: true}},
-			Skipped: []string{"Mail/link"}, Damaged: []agreed.Key{key},
+			Skipped: []string{"Mail/link"}, Damaged: []agreed.Key{key}, Closed: true,
 		},
 		Folders:  Folders{Folders: []FolderDigest{{Folder: "Mail/.work", Digest: digest(2), Count: 24}}, Last: true},
 		List:     List{Folder: "Mail/.work"},
-		Listing:  Listing{Entries: []Entry{entry}, Last: true},
+		Listing:  Listing{Entries: []agreed.Entry{entry}, Last: true},
 		Next:     Next{Max: 1000},
-		Changes:  Changes{Changes: []reconcile.Change{{Kind: reconcile.Moved, Key: key, To: there, Mark: mark, Sum: sum, Size: 11000}}, MadeFolders: []string{"Mail/.a"}, GoneFolders: []string{"Mail/.b"}, Last: true},
+		Changes:  Changes{Changes: []reconcile.Change{{Kind: reconcile.Moved, Key: key, To: there, Mark: mark, Sum: sum, Size: 11000}}, MadeFolders: []string{"Mail/.a"}, GoneFolders: []string{"Mail/.b"}, Last: true, Contents: []Data{Data("Subject: x\n\n")}},
 		Sums:     Sums{Files: []File{file}, Sums: []agreed.Sum{sum}},
-		Get:      Get{Items: []GetItem{{ID: 7, File: file, HeaderOnly: true}}},
+		Get:      Get{Items: []GetItem{{ID: 7, File: file}}},
 		Bodies:   Bodies{Parts: []Part{{ID: 7, Data: Data("Subject: x\n\nhello\n"), Last: true, Sum: sum, Missing: true}}},
-		Ops:      Ops{Items: []OpItem{{ID: 8, Op: reconcile.Op{Kind: reconcile.Replace, Key: key, From: other, Was: was, To: there, Mark: mark, Sum: sum, Size: 11000}, HeaderOnly: true}}},
+		Ops:      Ops{Items: []OpItem{{ID: 8, Op: reconcile.Op{Kind: reconcile.Replace, Key: key, From: other, Was: was, To: there, Mark: mark, Sum: sum, Size: 11000}}}},
 		Outcomes: Outcomes{Items: []Outcome{{ID: 8, Left: true, Sum: sum}}},
-		Agree:    Agree{Entries: []Entry{entry}, Drop: []agreed.Key{there}, Folders: []string{"Mail/.a"}, NoFolders: []string{"Mail/.b"}},
-		Ended:    Ended{Digest: digest(3)},
+		Agree:    Agree{Entries: []agreed.Entry{entry}, Drop: []agreed.Key{there}, Folders: []string{"Mail/.a"}, NoFolders: []string{"Mail/.b"}},
+		Ended:    Ended{Digest: digest(3), Again: true},
 		Progress: Progress{Done: 10, Total: 20},
 		Failure:  Failure{Kind: "locked", Op: "lock", Path: "Mail", Text: "another run has it", Hint: "wait", Context: "locking", Fatal: true, Cause: "busy"},
 	}

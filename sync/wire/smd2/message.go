@@ -26,9 +26,18 @@ type Hello struct {
 	Subscribe bool     `cbor:"10,keyasint,omitempty"` // only folders that are subscribed to
 }
 
-// Begin opens a run ("→"): the agent takes its locks and looks for changes.
+// Begin opens a run ("→"): the agent takes its locks and looks for changes. Within
+// a run, after the states were compared, it looks again.
 type Begin struct {
 	Full bool `cbor:"1,keyasint,omitempty"` // look at every message, not only where the watch saw something
+	// Digest is that of the client's agreed state, where it has looked before it asks.
+	Digest agreed.Digest `cbor:"2,keyasint,omitzero"`
+	// Close says that the client has nothing to tell: when the agent has nothing
+	// either and agrees with Digest, the run is over with Begun.
+	Close bool `cbor:"3,keyasint,omitempty"`
+	// Want asks for the first changes, up to so many, right after Begun, where
+	// the agent agrees with Digest and has any; small new messages come with them.
+	Want int `cbor:"4,keyasint,omitempty"`
 }
 
 // Begun answers Begin ("←").
@@ -43,6 +52,7 @@ type Begun struct {
 	Skipped []string `cbor:"6,keyasint,omitempty"`
 	// Damaged are messages that became empty or lost their header.
 	Damaged []agreed.Key `cbor:"7,keyasint,omitempty"`
+	Closed  bool         `cbor:"8,keyasint,omitempty"` // the run is over
 }
 
 // Loss is what one folder lost since the last agreement.
@@ -74,16 +84,8 @@ type List struct {
 
 // Listing answers List, in parts ("←").
 type Listing struct {
-	Entries []Entry `cbor:"1,keyasint,omitempty"`
-	Last    bool    `cbor:"2,keyasint,omitempty"`
-}
-
-// Entry is a message as both ends have it, or are to have it.
-type Entry struct {
-	Key  agreed.Key  `cbor:"1,keyasint"`
-	Mark agreed.Mark `cbor:"2,keyasint"`
-	Sum  agreed.Sum  `cbor:"3,keyasint"`
-	Size int64       `cbor:"4,keyasint,omitempty"`
+	Entries []agreed.Entry `cbor:"1,keyasint,omitempty"`
+	Last    bool           `cbor:"2,keyasint,omitempty"`
 }
 
 // Next asks for more changes ("→").
@@ -99,6 +101,9 @@ type Changes struct {
 	MadeFolders []string `cbor:"2,keyasint,omitempty"`
 	GoneFolders []string `cbor:"3,keyasint,omitempty"`
 	Last        bool     `cbor:"4,keyasint,omitempty"`
+	// Contents are messages that come along, in the order of Changes: empty for
+	// those that don't, and absent when none does.
+	Contents []Data `cbor:"5,keyasint,omitempty"`
 }
 
 // Sums asks for the sums of messages that were told of unread ("→"), and is the
@@ -121,9 +126,8 @@ type Get struct {
 
 // GetItem asks for one message. ID is the client's, and counts up by one.
 type GetItem struct {
-	ID         uint64 `cbor:"1,keyasint"`
-	File       File   `cbor:"2,keyasint"`
-	HeaderOnly bool   `cbor:"3,keyasint,omitempty"` // the asker has the body
+	ID   uint64 `cbor:"1,keyasint"`
+	File File   `cbor:"2,keyasint"`
 }
 
 // Bodies carries content ("←" as asked for by Get, "→" what Ops need): parts of
@@ -152,9 +156,8 @@ type Ops struct {
 
 // OpItem is one op. The Bodies of a Put or Replace have its ID.
 type OpItem struct {
-	ID         uint64       `cbor:"1,keyasint"`
-	Op         reconcile.Op `cbor:"2,keyasint"`
-	HeaderOnly bool         `cbor:"3,keyasint,omitempty"` // Replace: the body stays
+	ID uint64       `cbor:"1,keyasint"`
+	Op reconcile.Op `cbor:"2,keyasint"`
 }
 
 // Outcomes tells what became of ops ("←"): once told, done ones are on disk and
@@ -174,10 +177,10 @@ type Outcome struct {
 // Agree commits to the agent's agreed state what the client has done and
 // committed ("→"); there is no answer but that of End.
 type Agree struct {
-	Entries   []Entry      `cbor:"1,keyasint,omitempty"` // as both ends have it now
-	Drop      []agreed.Key `cbor:"2,keyasint,omitempty"` // no longer there at either end, or no longer agreed on
-	Folders   []string     `cbor:"3,keyasint,omitempty"` // both ends have them
-	NoFolders []string     `cbor:"4,keyasint,omitempty"` // neither end has them
+	Entries   []agreed.Entry `cbor:"1,keyasint,omitempty"` // as both ends have it now
+	Drop      []agreed.Key   `cbor:"2,keyasint,omitempty"` // no longer there at either end, or no longer agreed on
+	Folders   []string       `cbor:"3,keyasint,omitempty"` // both ends have them
+	NoFolders []string       `cbor:"4,keyasint,omitempty"` // neither end has them
 }
 
 // End closes a run ("→").
@@ -186,6 +189,7 @@ type End struct{}
 // Ended answers End ("←"): everything is committed, the locks are free.
 type Ended struct {
 	Digest agreed.Digest `cbor:"1,keyasint"`
+	Again  bool          `cbor:"2,keyasint,omitempty"` // something had to make room: another run is due
 }
 
 // Changed tells, between two runs, that the agent's mailbox has changes ("←").

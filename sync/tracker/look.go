@@ -1,0 +1,226 @@
+package tracker
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"maps"
+	"path"
+	"slices"
+	"syscall"
+
+	"smd-applet/sync/agreed"
+	"smd-applet/sync/fault"
+	"smd-applet/sync/maildir"
+	"smd-applet/sync/reconcile"
+)
+
+// look looks at what moved: message by message, so that the size of a folder does
+// not count.
+func (t *Tracker) look(ctx context.Context, tx *agreed.Tx, d dirt) error {
+	for _, local := range slices.Sorted(maps.Keys(d.folders)) {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if t.opt.Excluded != nil && (excluded(local, t.opt.Excluded) || t.opt.Excluded(path.Join(local, "cur"))) {
+			continue
+		}
+		remote, err := t.opt.Store.Remote(local)
+		if err != nil {
+			return err
+		}
+		folder, err := t.opt.Store.Folder(remote)
+		if err != nil {
+			return err
+		}
+		names := d.folders[local]
+		if names == nil {
+			err = t.lookFolder(ctx, tx, remote, folder)
+		} else {
+			err = t.lookNames(ctx, tx, remote, folder, names)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookFolder looks at a whole folder.
+func (t *Tracker) lookFolder(ctx context.Context, tx *agreed.Tx, remote string, local maildir.Folder) error {
+	var all []file
+	present := false
+	for _, sub := range []string{"cur", "new"} {
+		list, _, err := maildir.List(ctx, local, sub)
+		if fault.Is(err, fault.FolderVanished) && !has(local, sub) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		present = true
+		all = append(all, filesOf(sub, list)...)
+	}
+	t.forgetDamage(remote, nil)
+	if present {
+		return t.compare(ctx, tx, remote, all)
+	}
+	delete(t.folders, remote)
+	if _, known := tx.Folder(remote); known {
+		t.vanished(tx, remote)
+	}
+	return nil
+}
+
+// lookNames looks at some messages of a folder.
+func (t *Tracker) lookNames(ctx context.Context, tx *agreed.Tx, remote string, local maildir.Folder, names map[string]bool) error {
+	if !has(local, "cur") && !has(local, "new") {
+		return t.lookFolder(ctx, tx, remote, local)
+	}
+	there := make(map[string][]file) // by unique name
+	for name := range names {
+		unique, _ := maildir.SplitFlags(name)
+		there[unique] = nil
+	}
+	for name := range names {
+		for _, sub := range []string{"cur", "new"} {
+			if err := statInto(there, local, sub, name); err != nil {
+				return err
+			}
+		}
+	}
+	// A message may lie under a name nobody told of: where it was, or another.
+	var missing []string
+	for unique, files := range there {
+		if len(files) > 0 {
+			continue
+		}
+		r, agreedOn := tx.Get(agreed.Key{Folder: remote, Unique: unique})
+		if agreedOn {
+			if err := statInto(there, local, r.Mark.Sub, unique+r.Mark.Info); err != nil {
+				return err
+			}
+		}
+		if len(there[unique]) == 0 && (agreedOn || t.folders[remote] != nil && t.folders[remote].get(unique) != nil) {
+			missing = append(missing, unique)
+		}
+	}
+	if len(missing) > 0 {
+		if err := t.searchFor(ctx, there, local); err != nil {
+			return err
+		}
+	}
+	t.forgetDamage(remote, there)
+	f := t.folder(remote)
+	if _, known := tx.Folder(remote); !known {
+		f.made = true
+	}
+	var check []*item
+	for _, unique := range slices.Sorted(maps.Keys(there)) {
+		k := agreed.Key{Folder: remote, Unique: unique}
+		f.release(unique)
+		f.drop(unique)
+		r, known := tx.Get(k)
+		var record *agreed.Record
+		if known {
+			record = &r
+		}
+		if !known && len(there[unique]) == 0 {
+			continue
+		}
+		it := t.judge(k, record, there[unique])
+		if it == nil {
+			continue
+		}
+		f.put(it)
+		if it.kind == reconcile.Edited {
+			check = append(check, it)
+		}
+	}
+	return t.readChanged(ctx, tx, f, check)
+}
+
+// statInto adds the file of that name, if there is one.
+func statInto(there map[string][]file, local maildir.Folder, sub, name string) error {
+	st, err := maildir.Place{Folder: local, Sub: sub, File: name}.Stat()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fault.New(maildir.KindOf(err), "look at", local.Path+"/"+sub+"/"+name, err)
+	case !st.Mode().IsRegular():
+		return nil
+	}
+	unique, _ := maildir.SplitFlags(name)
+	f := file{unique: unique, mark: agreed.Mark{Sub: sub, Info: name[len(unique):]}, seen: SeenOf(st)}
+	if !slices.Contains(there[unique], f) {
+		there[unique] = append(there[unique], f)
+	}
+	return nil
+}
+
+// SeenOf returns what the file system says of a message.
+func SeenOf(st fs.FileInfo) agreed.Seen {
+	s := agreed.Seen{Mtime: st.ModTime().UnixNano(), Size: st.Size()}
+	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
+		s.Ino = sys.Ino
+	}
+	return s
+}
+
+// searchFor lists the folder for the messages that were not found.
+func (t *Tracker) searchFor(ctx context.Context, there map[string][]file, local maildir.Folder) error {
+	for _, sub := range []string{"cur", "new"} {
+		names, err := maildir.Names(ctx, local, sub)
+		if fault.Is(err, fault.FolderVanished) && !has(local, sub) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
+			unique, _ := maildir.SplitFlags(name)
+			if files, wanted := there[unique]; wanted && len(files) == 0 {
+				if err := statInto(there, local, sub, name); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// forgetDamage forgets the damage of the named messages, of all where there is nil.
+func (t *Tracker) forgetDamage(remote string, there map[string][]file) {
+	t.damaged = slices.DeleteFunc(t.damaged, func(k agreed.Key) bool {
+		_, named := there[k.Unique]
+		return k.Folder == remote && (there == nil || named)
+	})
+}
+
+// release undoes that a message was taken for moved: one of its two ends is being
+// looked at again.
+func (f *folder) release(unique string) {
+	it := f.get(unique)
+	if it == nil {
+		return
+	}
+	if it.to != nil {
+		it.to.item.from = false
+		it.to = nil
+	}
+	if it.from && it.source != nil {
+		it.source.to = nil
+		it.from, it.source = false, nil
+	}
+}
+
+// excluded reports whether a folder, or one above it, is left out.
+func excluded(local string, by func(string) bool) bool {
+	for p := local; p != "." && p != "/"; p = path.Dir(p) {
+		if by(p) {
+			return true
+		}
+	}
+	return false
+}

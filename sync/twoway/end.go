@@ -1,0 +1,362 @@
+package twoway
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"path"
+
+	"smd-applet/sync/agreed"
+	"smd-applet/sync/fault"
+	"smd-applet/sync/hooks"
+	"smd-applet/sync/maildir"
+	"smd-applet/sync/reconcile"
+	"smd-applet/sync/tracker"
+)
+
+// End is one end's mailbox with what it remembers. All but the reading of
+// messages is done by one goroutine at a time, the holder of the mailbox lock.
+type End struct {
+	Store   *maildir.Store
+	DB      *agreed.DB
+	Tracker *tracker.Tracker
+	// Changed is told what was done to a message here, in the words of package
+	// hooks, by paths below home; may be nil.
+	Changed func(what, path, to string)
+	Log     *slog.Logger
+
+	dirs    maildir.Dirs               // whose entries changed and are not yet durable
+	made    map[string]bool            // folders seen to be whole
+	placed  map[agreed.Key]agreed.Seen // files put in place and not yet agreed on
+	cleared int                        // messages that had to make room: they are new under fresh names
+	hasher  *agreed.Hasher
+	scratch []byte
+}
+
+// errLeft says that a message is not as an op expects: it is left alone.
+var errLeft = errors.New("the message changed meanwhile")
+
+func (e *End) changed(what string, p maildir.Place, to string) {
+	if e.Changed != nil {
+		e.Changed(what, p.Path(), to)
+	}
+}
+
+// reset forgets what belongs to one run.
+func (e *End) reset() {
+	e.dirs, e.cleared = make(maildir.Dirs), 0
+	e.made = make(map[string]bool)
+	e.placed = make(map[agreed.Key]agreed.Seen)
+	if e.hasher == nil {
+		e.hasher, e.scratch = agreed.NewHasher(e.Tracker.Legacy()), make([]byte, 64<<10)
+	}
+}
+
+// release gives memory back that only a run needs.
+func (e *End) release() {
+	e.dirs, e.made, e.placed, e.hasher, e.scratch = nil, nil, nil, nil, nil
+}
+
+func (e *End) place(k agreed.Key, m agreed.Mark) (maildir.Place, error) {
+	n := k.Name(m)
+	if _, err := maildir.ParseName(n.String()); err != nil {
+		return maildir.Place{}, fault.New(fault.Protocol, "apply", n.String(), err)
+	}
+	p, err := e.Store.Place(n)
+	if err != nil {
+		return p, fault.New(maildir.KindOf(err), "find the folder", k.Folder, err)
+	}
+	return p, nil
+}
+
+// folder makes a folder where it is missing.
+func (e *End) folder(remote string) (maildir.Folder, error) {
+	f, err := e.Store.Folder(remote)
+	if err != nil {
+		return f, fault.New(maildir.KindOf(err), "find the folder", remote, err)
+	}
+	if !e.made[remote] {
+		if err := f.Make(); err != nil {
+			return f, err
+		}
+		if err := f.CleanStrays(); err != nil {
+			return f, fault.New(maildir.KindOf(err), "clean", f.Path, err)
+		}
+		e.made[remote] = true
+	}
+	return f, nil
+}
+
+// untouched makes sure that a message is still what this end told of, or agreed
+// on; else it is [errLeft].
+func (e *End) untouched(tx *agreed.Tx, op reconcile.Op) (maildir.Place, fs.FileInfo, error) {
+	p, err := e.place(op.Key, op.From)
+	if err != nil {
+		return p, nil, err
+	}
+	st, err := p.Stat()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e.Tracker.Touch(p.Path())
+		return p, nil, errLeft
+	case err != nil:
+		return p, nil, fault.New(maildir.KindOf(err), "look at", p.Path(), err)
+	}
+	if seen, ok := e.placed[op.Key]; ok && seen == tracker.SeenOf(st) {
+		return p, st, nil
+	}
+	if seen, ok := e.Tracker.Expected(tx, op.Key); ok && seen == tracker.SeenOf(st) {
+		return p, st, nil
+	}
+	// Nothing is known of the file, or it looks different: its content counts.
+	if same, err := e.holds(p, op.Was); err != nil || !same {
+		e.Tracker.Touch(p.Path())
+		return p, nil, errLeft
+	}
+	return p, st, nil
+}
+
+// holds reports whether a message has that content.
+func (e *End) holds(p maildir.Place, want agreed.Sum) (bool, error) {
+	e.hasher.Reset()
+	if err := p.ReadTo(e.hasher, e.scratch); err != nil {
+		return false, err
+	}
+	sum, err := e.hasher.Sum()
+	return err == nil && want != agreed.Unread && (sum == want || e.legacy(e.hasher) == want), err
+}
+
+// legacy is the sum a message has that was imported from SMD's state, unread
+// where there are no such messages.
+func (e *End) legacy(h *agreed.Hasher) agreed.Sum {
+	if !e.Tracker.Legacy() {
+		return agreed.Unread
+	}
+	sum, err := h.Legacy()
+	if err != nil {
+		return agreed.Unread
+	}
+	return sum
+}
+
+// do carries out an op that takes nothing from the other end.
+func (e *End) do(tx *agreed.Tx, op reconcile.Op) error {
+	switch op.Kind {
+	case reconcile.Rename:
+		return e.rename(tx, op)
+	case reconcile.Remove:
+		return e.remove(tx, op)
+	case reconcile.MakeFolder:
+		_, err := e.folder(op.Key.Folder)
+		return err
+	case reconcile.RemoveFolder:
+		return e.removeFolder(op.Key.Folder)
+	}
+	return fault.New(fault.Protocol, "apply", op.Key.String(), errors.New("no such op"))
+}
+
+func (e *End) rename(tx *agreed.Tx, op reconcile.Op) error {
+	from, st, err := e.untouched(tx, op)
+	if err != nil {
+		return err
+	}
+	if _, err := e.folder(op.To.Folder); err != nil {
+		return err
+	}
+	to, err := e.place(op.To, op.Mark)
+	if err != nil {
+		return err
+	}
+	if !from.CanMoveTo(to) {
+		return e.carry(tx, from, op)
+	}
+	err = from.MoveTo(to)
+	if errors.Is(err, fs.ErrExist) {
+		same, clearErr := e.clear(to, op.Was)
+		switch {
+		case clearErr != nil:
+			return clearErr
+		case same:
+			// The message is there already: this one is its former place.
+			if err := e.unlink(from, st); err != nil {
+				return err
+			}
+			return e.notePlaced(op.To, to)
+		}
+		err = from.MoveTo(to)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		e.Tracker.Touch(from.Path())
+		return errLeft
+	}
+	if err != nil {
+		return fault.New(maildir.KindOf(err), "move", from.Path(), err)
+	}
+	e.dirs.Add(from)
+	e.dirs.Add(to)
+	seen := tracker.SeenOf(st)
+	delete(e.placed, op.Key)
+	e.placed[op.To] = seen
+	e.Tracker.Placed(op.Key, op.To, op.Mark, seen)
+	what := hooks.Moved
+	if op.Key == op.To {
+		what = hooks.Flagged
+	}
+	e.changed(what, from, to.Path())
+	return nil
+}
+
+// carry moves a message between mailbox roots, which a rename can't: a copy,
+// durable before the message goes.
+func (e *End) carry(tx *agreed.Tx, from maildir.Place, op reconcile.Op) error {
+	in := &installer{end: e}
+	a, err := in.open(0, reconcile.Op{Kind: reconcile.Put, To: op.To, Mark: op.Mark, Sum: op.Was})
+	if err != nil {
+		return err
+	}
+	before, err := from.Stat()
+	if err == nil {
+		err = from.ReadTo(a, e.scratch)
+	}
+	if err != nil {
+		a.discard()
+		return fault.New(maildir.KindOf(err), "copy", from.Path(), err)
+	}
+	if err := in.close(a, agreed.Unread); err != nil {
+		return err
+	}
+	if a.left {
+		return errLeft
+	}
+	err = flush(in.take())
+	if err == nil {
+		err = e.placeOne(tx, a)
+	}
+	if err != nil {
+		a.discard()
+		return err
+	}
+	if err := e.dirs.Sync(); err != nil {
+		return err
+	}
+	return e.unlink(from, before)
+}
+
+// clear makes room at a place that is taken: same says that the message wanted
+// there is what takes it. Another gets a fresh name and is told of as new.
+func (e *End) clear(p maildir.Place, want agreed.Sum) (same bool, err error) {
+	same, err = e.holds(p, want)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case errors.Is(err, maildir.ErrEmpty):
+		if err := p.Remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, fault.New(maildir.KindOf(err), "replace", p.Path(), err)
+		}
+		return false, nil
+	case err != nil && !errors.Is(err, maildir.ErrNotMessage):
+		return false, fault.New(maildir.KindOf(err), "read", p.Path(), err)
+	case same:
+		return true, nil
+	}
+	unique, _ := maildir.SplitFlags(p.File)
+	fresh := p
+	fresh.File = maildir.FreshUnique() + p.File[len(unique):]
+	if err := p.MoveTo(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fault.New(maildir.KindOf(err), "keep both", p.Path(), err)
+	}
+	e.cleared++
+	e.dirs.Add(fresh)
+	e.Tracker.Touch(p.Path())
+	e.Tracker.Touch(fresh.Path())
+	e.changed(hooks.Moved, p, fresh.Path())
+	return false, nil
+}
+
+func (e *End) remove(tx *agreed.Tx, op reconcile.Op) error {
+	p, st, err := e.untouched(tx, op)
+	if err != nil {
+		return err
+	}
+	if err := e.unlink(p, st); err != nil {
+		return err
+	}
+	e.changed(hooks.Removed, p, "")
+	return nil
+}
+
+// unlink removes a message that is still the file it was.
+func (e *End) unlink(p maildir.Place, was fs.FileInfo) error {
+	if st, err := p.Stat(); err != nil || tracker.SeenOf(st) != tracker.SeenOf(was) {
+		e.Tracker.Touch(p.Path())
+		return errLeft
+	}
+	if err := p.Remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fault.New(maildir.KindOf(err), "delete", p.Path(), err)
+	}
+	e.dirs.Add(p)
+	return nil
+}
+
+func (e *End) notePlaced(k agreed.Key, p maildir.Place) error {
+	st, err := p.Stat()
+	if err != nil {
+		return errLeft
+	}
+	e.placed[k] = tracker.SeenOf(st)
+	return nil
+}
+
+// removeFolder removes a folder that holds no message and nothing else that is
+// not a Maildir's own; else it is [errLeft].
+func (e *End) removeFolder(remote string) error {
+	f, err := e.Store.Folder(remote)
+	if err != nil {
+		return fault.New(maildir.KindOf(err), "find the folder", remote, err)
+	}
+	if f.Dir == "." {
+		return errLeft // a mailbox root stays
+	}
+	err = f.RemoveEmpty()
+	switch {
+	case errors.Is(err, maildir.ErrNotEmpty):
+		return errLeft
+	case err != nil:
+		return fault.New(maildir.KindOf(err), "remove the folder", f.Path, err)
+	}
+	delete(e.made, remote)
+	e.Tracker.TouchFolder(f.Path)
+	e.dirs.AddDir(f.Root, path.Dir(f.Dir))
+	return nil
+}
+
+// settle makes durable what was done and takes what was agreed on over into the
+// state.
+func (e *End) settle(s tracker.Settled) error {
+	if err := e.dirs.Sync(); err != nil {
+		return err
+	}
+	s.Seen = e.placed
+	err := e.DB.Update(func(tx *agreed.Tx) error { return e.Tracker.Settle(tx, s) })
+	if err != nil {
+		return fault.New(maildir.KindOf(err), "write the agreed state", "", err)
+	}
+	for _, entry := range s.Entries {
+		delete(e.placed, entry.Key)
+	}
+	return nil
+}
+
+// takeWatch has the tracker look where the watch saw something.
+func (e *End) takeWatch(w Watch) {
+	files, folders, all := w.Take()
+	for _, f := range files {
+		e.Tracker.Touch(f)
+	}
+	for _, f := range folders {
+		e.Tracker.TouchFolder(f)
+	}
+	if all {
+		e.Tracker.TouchAll()
+	}
+}

@@ -1,0 +1,272 @@
+package twoway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	stdsync "sync"
+
+	"smd-applet/sync/agreed"
+	"smd-applet/sync/fault"
+	"smd-applet/sync/maildir"
+	"smd-applet/sync/wire/smd2"
+)
+
+// peer is the other end as both kinds of end see it: what comes from it, and two
+// queues of what goes to it. Nothing waits for the line but the goroutines here,
+// so two ends that both have much to send never wait for each other.
+type peer struct {
+	conn *smd2.Conn
+
+	inbox chan received
+	next  chan struct{} // the last of inbox was handled
+
+	mu      stdsync.Mutex
+	control []any     // go first
+	bodies  []content // after them
+	wake    chan struct{}
+	closed  bool
+
+	cancel context.CancelCauseFunc
+	ctx    context.Context
+	wait   stdsync.WaitGroup
+}
+
+type received struct {
+	msg any
+	err error
+}
+
+// content is a message to be sent.
+type content struct {
+	id    uint64
+	place maildir.Place
+}
+
+func newPeer(ctx context.Context, conn *smd2.Conn) *peer {
+	p := &peer{
+		conn: conn, inbox: make(chan received), next: make(chan struct{}), wake: make(chan struct{}, 1),
+	}
+	p.ctx, p.cancel = context.WithCancelCause(ctx)
+	p.wait.Go(p.receive)
+	p.wait.Go(p.transmit)
+	return p
+}
+
+// close ends the goroutines; the channel below must have been closed, or be
+// closed soon, for the reading one.
+func (p *peer) close() {
+	p.cancel(errClosed)
+}
+
+var errClosed = errors.New("closed")
+
+func (p *peer) receive() {
+	for {
+		msg, err := p.conn.Receive()
+		select {
+		case p.inbox <- received{msg, err}:
+		case <-p.ctx.Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+		select {
+		case <-p.next:
+		case <-p.ctx.Done():
+			return
+		}
+	}
+}
+
+// handled lets the next message come; what the last one pointed to may be
+// overwritten by it.
+func (p *peer) handled() {
+	select {
+	case p.next <- struct{}{}:
+	case <-p.ctx.Done():
+	}
+}
+
+// send queues a message.
+func (p *peer) send(msg any) {
+	p.mu.Lock()
+	p.control = append(p.control, msg)
+	p.mu.Unlock()
+	p.rouse()
+}
+
+// sendBody queues the content of a message, which goes in the order of the calls.
+func (p *peer) sendBody(c content) {
+	p.mu.Lock()
+	p.bodies = append(p.bodies, c)
+	p.mu.Unlock()
+	p.rouse()
+}
+
+func (p *peer) rouse() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (p *peer) takeControl() []any {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := p.control
+	p.control = nil
+	return list
+}
+
+func (p *peer) takeBody() (content, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.bodies) == 0 {
+		p.bodies = nil
+		return content{}, false
+	}
+	c := p.bodies[0]
+	p.bodies = p.bodies[1:]
+	return c, true
+}
+
+// transmit sends what is queued until the peer is closed.
+func (p *peer) transmit() {
+	s := &sender{peer: p}
+	for {
+		for {
+			list := p.takeControl()
+			for _, msg := range list {
+				if err := p.conn.Send(msg); err != nil {
+					p.cancel(lost("send", err))
+					return
+				}
+			}
+			if c, ok := p.takeBody(); ok {
+				if err := s.body(c); err != nil {
+					p.cancel(err)
+					return
+				}
+				continue
+			}
+			if len(list) == 0 {
+				break
+			}
+		}
+		if err := s.flush(); err != nil {
+			p.cancel(err)
+			return
+		}
+		select {
+		case <-p.wake:
+		case <-p.ctx.Done():
+			s.release()
+			return
+		}
+	}
+}
+
+// lost is what a broken line means.
+func lost(op string, err error) error {
+	if f := (*fault.Error)(nil); errors.As(err, &f) {
+		return err
+	}
+	return &fault.Error{Kind: fault.Network, Op: op, Context: "receive", Err: err}
+}
+
+// packSize is how much content goes into one frame.
+const packSize = 192 << 10
+
+// sender packs the content of messages into frames.
+type sender struct {
+	peer   *peer
+	buf    []byte
+	used   int
+	parts  []smd2.Part
+	hasher *agreed.Hasher
+}
+
+// body sends one message. One that is not there any more is told to be missing,
+// and one that changes while it is read has a sum that says so.
+func (s *sender) body(c content) error {
+	if s.buf == nil {
+		s.buf, s.hasher = make([]byte, packSize), agreed.NewHasher(false)
+	}
+	f, err := c.place.Open()
+	if err != nil {
+		return s.end(smd2.Part{ID: c.id, Last: true, Missing: true})
+	}
+	defer f.Close()
+	s.hasher.Reset()
+	for {
+		if s.used == len(s.buf) {
+			if err := s.pack(); err != nil {
+				return err
+			}
+		}
+		n, err := f.Read(s.buf[s.used:])
+		data := s.buf[s.used : s.used+n]
+		s.used += n
+		s.hasher.Write(data)
+		switch {
+		case errors.Is(err, io.EOF):
+			sum, err := s.hasher.Sum()
+			return s.end(smd2.Part{ID: c.id, Last: true, Sum: sum, Missing: err != nil})
+		case err != nil:
+			if errors.Is(err, fs.ErrClosed) {
+				return err
+			}
+			return s.end(smd2.Part{ID: c.id, Last: true, Missing: true})
+		}
+		s.parts = append(s.parts, smd2.Part{ID: c.id, Data: data})
+	}
+}
+
+// maxParts bounds the messages in one frame: empty ones take no room in buf.
+const maxParts = 1024
+
+// end closes a message; the piece before it, if it is of the same message, takes
+// the end on.
+func (s *sender) end(p smd2.Part) error {
+	if n := len(s.parts); n > 0 && s.parts[n-1].ID == p.ID && !s.parts[n-1].Last {
+		p.Data = s.parts[n-1].Data
+		s.parts[n-1] = p
+	} else {
+		s.parts = append(s.parts, p)
+	}
+	if len(s.parts) >= maxParts {
+		return s.pack()
+	}
+	return nil
+}
+
+// pack sends what was gathered.
+func (s *sender) pack() error {
+	if len(s.parts) == 0 {
+		return nil
+	}
+	err := s.peer.conn.Send(&smd2.Bodies{Parts: s.parts})
+	clear(s.parts)
+	s.parts, s.used = s.parts[:0], 0
+	if err != nil {
+		return lost("send", err)
+	}
+	return nil
+}
+
+func (s *sender) flush() error {
+	if err := s.pack(); err != nil {
+		return err
+	}
+	s.release()
+	if err := s.peer.conn.Flush(); err != nil {
+		return lost("send", err)
+	}
+	return nil
+}
+
+// release gives the buffers back: between two runs nothing is sent.
+func (s *sender) release() { s.buf, s.parts, s.hasher = nil, nil, nil }

@@ -1,0 +1,300 @@
+package watch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	stdsync "sync"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// PollEvery is how often a tree is looked through where its changes are not told.
+const PollEvery = 20 * time.Second
+
+// maxPaths is how many changed files are remembered one by one.
+const maxPaths = 64 << 10
+
+// Tree watches mailboxes and says which files changed. Where the system has no
+// watches left, or the file system tells of no changes, it looks at the
+// directories' times instead, every [PollEvery].
+type Tree struct {
+	home    string
+	skip    func(local string) bool
+	log     *slog.Logger
+	changed chan struct{}
+	live    bool
+	ended   chan struct{}
+
+	mu      stdsync.Mutex
+	files   map[string]bool
+	folders map[string]bool
+	all     bool
+
+	dirs map[string]time.Time // watched or looked at, and when they last changed
+}
+
+// OpenTree watches the mailboxes at the local paths roots, below home, until ctx
+// ends. Folders that skip says are left out; nil leaves none out.
+func OpenTree(ctx context.Context, home string, roots []string, skip func(local string) bool, log *slog.Logger) (*Tree, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	t := &Tree{
+		home: home, skip: skip, log: log, changed: make(chan struct{}, 1), ended: make(chan struct{}),
+		files: make(map[string]bool), folders: make(map[string]bool), dirs: make(map[string]time.Time),
+	}
+	fsw, err := t.watchAll(roots)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err != nil {
+		log.Warn("changes are not told as they happen: the mailbox is looked at from time to time", "every", PollEvery, "cause", err)
+		t.walkAll(roots)
+		go t.poll(ctx, roots)
+		return t, nil
+	}
+	t.live = true
+	go t.follow(ctx, fsw, roots)
+	return t, nil
+}
+
+// Changed has something whenever there may be something to take. It is closed
+// when the watch has ended.
+func (t *Tree) Changed() <-chan struct{} { return t.changed }
+
+// Live reports whether changes are told as they happen.
+func (t *Tree) Live() bool { return t.live }
+
+// Take returns the files, and the folders, that changed since the last call, by
+// paths below home; all says that anything may have.
+func (t *Tree) Take() (files, folders []string, all bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for f := range t.files {
+		files = append(files, f)
+	}
+	for f := range t.folders {
+		folders = append(folders, f)
+	}
+	all = t.all
+	t.files, t.folders, t.all = make(map[string]bool), make(map[string]bool), false
+	return files, folders, all
+}
+
+func (t *Tree) tell() {
+	select {
+	case t.changed <- struct{}{}:
+	default:
+	}
+}
+
+func (t *Tree) note(into map[string]bool, local string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.files) >= maxPaths {
+		t.all, t.files = true, make(map[string]bool)
+	}
+	if into == nil {
+		t.all = true
+		return
+	}
+	into[local] = true
+}
+
+func (t *Tree) local(path string) string {
+	rel, err := filepath.Rel(t.home, path)
+	if err != nil {
+		return path
+	}
+	return filepath.ToSlash(rel)
+}
+
+func (t *Tree) watchAll(roots []string) (*fsnotify.Watcher, error) {
+	for _, root := range roots {
+		if name := unwatchable(filepath.Join(t.home, root)); name != "" {
+			return nil, fmt.Errorf("%s is on %s, which tells of no changes made elsewhere", root, name)
+		}
+	}
+	fsw, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, fmt.Errorf("watch files: %w", err)
+	}
+	for _, root := range roots {
+		if err := t.add(fsw, filepath.Join(t.home, root)); err != nil {
+			return nil, errors.Join(fmt.Errorf("watch %s: %w", root, err), fsw.Close())
+		}
+	}
+	return fsw, nil
+}
+
+// add watches a directory and the folders below it.
+func (t *Tree) add(fsw *fsnotify.Watcher, root string) error {
+	return t.walk(root, func(path string) error {
+		t.dirs[path] = time.Time{}
+		if err := fsw.Add(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
+}
+
+// walk visits the directories of a mailbox that matter. Links are not followed,
+// and a directory that goes away meanwhile is none.
+func (t *Tree) walk(root string, visit func(path string) error) error {
+	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if path != root && errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if !d.IsDir() {
+			return nil
+		}
+		name := d.Name()
+		if name == "tmp" || t.skip != nil && path != root && t.skip(t.local(path)) {
+			return fs.SkipDir
+		}
+		if err := visit(path); err != nil {
+			return err
+		}
+		if name == "cur" || name == "new" {
+			return fs.SkipDir // its messages need no look
+		}
+		return nil
+	})
+}
+
+// follow takes the system's events in until ctx ends or the watch does.
+func (t *Tree) follow(ctx context.Context, fsw *fsnotify.Watcher, roots []string) {
+	defer close(t.changed)
+	defer fsw.Close()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e, ok := <-fsw.Events:
+			if !ok {
+				return
+			}
+			if t.event(fsw, e) {
+				t.tell()
+			}
+		case err, ok := <-fsw.Errors:
+			if !ok {
+				return
+			}
+			// Too many events at once: anything may have changed.
+			t.log.Warn("some changes were missed: everything is looked at", "err", err)
+			for _, root := range roots {
+				if err := t.add(fsw, filepath.Join(t.home, root)); err != nil {
+					t.log.Warn("the mailbox is not watched any more", "err", err)
+				}
+			}
+			t.note(nil, "")
+			t.tell()
+		}
+	}
+}
+
+// event notes what an event is about, and reports whether that matters.
+func (t *Tree) event(fsw *fsnotify.Watcher, e fsnotify.Event) bool {
+	if e.Op == fsnotify.Chmod {
+		return false
+	}
+	base := filepath.Base(e.Name)
+	if dir := filepath.Base(filepath.Dir(e.Name)); dir == "cur" || dir == "new" {
+		if strings.HasPrefix(base, ".") {
+			return false
+		}
+		t.note(t.files, t.local(e.Name))
+		return true
+	}
+	if noise(base) {
+		return false
+	}
+	if e.Has(fsnotify.Create) {
+		st, err := os.Lstat(e.Name)
+		if err != nil || !st.IsDir() || t.skip != nil && t.skip(t.local(e.Name)) {
+			return false
+		}
+		if err := t.add(fsw, e.Name); err != nil {
+			t.log.Warn("a new folder is not watched: it is looked at from time to time", "folder", t.local(e.Name), "cause", err)
+		}
+		t.note(nil, "")
+		return true
+	}
+	if _, known := t.dirs[e.Name]; known && (e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename)) {
+		for dir := range t.dirs {
+			if dir == e.Name || strings.HasPrefix(dir, e.Name+"/") {
+				_ = fsw.Remove(dir) // a renamed one would go on under its old name
+				delete(t.dirs, dir)
+			}
+		}
+		t.note(nil, "")
+		return true
+	}
+	return false
+}
+
+// walkAll reads the directories' times, notes which changed, and reports whether
+// any did.
+func (t *Tree) walkAll(roots []string) bool {
+	seen := make(map[string]bool)
+	found := false
+	for _, root := range roots {
+		err := t.walk(filepath.Join(t.home, root), func(path string) error {
+			st, err := os.Lstat(path)
+			if err != nil {
+				return nil
+			}
+			seen[path] = true
+			was, known := t.dirs[path]
+			t.dirs[path] = st.ModTime()
+			if known && was.Equal(st.ModTime()) {
+				return nil
+			}
+			found = true
+			if name := filepath.Base(path); known && (name == "cur" || name == "new") {
+				t.note(t.folders, t.local(filepath.Dir(path)))
+				return nil
+			}
+			t.note(nil, "")
+			return nil
+		})
+		if err != nil {
+			t.log.Info("the mailbox can't be looked through", "mailbox", root, "err", err)
+		}
+	}
+	for path := range t.dirs {
+		if !seen[path] {
+			delete(t.dirs, path)
+			t.note(nil, "")
+			found = true
+		}
+	}
+	return found
+}
+
+func (t *Tree) poll(ctx context.Context, roots []string) {
+	defer close(t.changed)
+	tick := time.NewTicker(PollEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if t.walkAll(roots) {
+				t.tell()
+			}
+		}
+	}
+}
