@@ -705,6 +705,36 @@ func TestEngineHeldDeletions(t *testing.T) {
 	})
 }
 
+// A failure of notmuch is told, and keeps neither new mail from being told nor
+// changes from being pushed.
+func TestEngineTellsOfNotmuch(t *testing.T) {
+	t.Parallel()
+	perform(t, []config.LoopEntry{minutes(3, 3, "work")}, func(s *stage) {
+		problems, arrivals := s.Subscribe(), s.Subscribe()
+		defer problems.Close()
+		defer arrivals.Close()
+		var ran []Direction
+		s.player.plays(func(_ context.Context, _ string, d Direction, _ func(Progress)) (Result, error) {
+			ran = append(ran, d)
+			return Result{Summary: Summary{New: 1}, Unindexed: &fault.Error{Kind: fault.Hook}}, nil
+		})
+		s.pass(4 * time.Minute) // the push waits until the mailbox is quiet
+		s.overall(Attention)
+		if raised := happened[ProblemRaised](problems); len(raised) != 1 || raised[0].Problem.Err.Kind != fault.Hook {
+			t.Errorf("told %v", raised)
+		}
+		if mail := happened[NewMail](arrivals); len(mail) != 1 {
+			t.Errorf("new mail %v", mail)
+		}
+		if !slices.Equal(ran, []Direction{Pull, Push}) {
+			t.Errorf("ran %v", ran)
+		}
+		s.player.plays(nil)
+		s.pass(3 * time.Minute)
+		s.overall(Idle)
+	})
+}
+
 func TestEngineTellsOfDamageAndNewMail(t *testing.T) {
 	t.Parallel()
 	perform(t, []config.LoopEntry{minutes(3, 0, "work")}, func(s *stage) {

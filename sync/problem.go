@@ -61,8 +61,8 @@ func (h *health) succeeded(now time.Time, tell *fault.Error) verdict {
 }
 
 // leftover is what a success leaves to tell: held deletions wait for a person,
-// damage mends itself at the next pull. It is nil when there is neither.
-func leftover(endpoint string, held []HeldFolder, damaged []string) *fault.Error {
+// notmuch may need one, damage mends itself at the next pull. It is nil when there is neither.
+func leftover(endpoint string, held []HeldFolder, unindexed *fault.Error, damaged []string) *fault.Error {
 	var kind fault.Kind
 	var parts []string
 	switch {
@@ -79,6 +79,8 @@ func leftover(endpoint string, held []HeldFolder, damaged []string) *fault.Error
 			}
 			parts = append(parts, fmt.Sprintf("%s in %s would be deleted %s and %s kept", messages(h.Count), h.Folder, where, verb))
 		}
+	case unindexed != nil:
+		return unindexed
 	case len(damaged) == 1:
 		kind = fault.Damaged
 		parts = []string{damaged[0] + " is empty or cut short and was not sent"}

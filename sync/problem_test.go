@@ -17,9 +17,9 @@ func TestHealth(t *testing.T) {
 		problem fault.Kind // afterwards; empty: none
 		count   int
 	}
-	held := leftover("work", []HeldFolder{{"Mail/lists", 12, Pull}}, nil)
-	heldMore := leftover("work", []HeldFolder{{"Mail/lists", 13, Pull}}, nil)
-	damaged := leftover("work", nil, []string{"Mail/cur/1"})
+	held := leftover("work", []HeldFolder{{"Mail/lists", 12, Pull}}, nil, nil)
+	heldMore := leftover("work", []HeldFolder{{"Mail/lists", 13, Pull}}, nil, nil)
+	damaged := leftover("work", nil, nil, []string{"Mail/cur/1"})
 	for name, steps := range map[string][]step{
 		"all is well": {
 			{want: unchanged},
@@ -134,12 +134,19 @@ func TestLeftover(t *testing.T) {
 			fault.Damaged, "2 messages are empty or cut short and were not sent, the first is Mail/cur/1",
 		},
 	} {
-		got := leftover("work", c.held, c.damaged)
+		got := leftover("work", c.held, nil, c.damaged)
 		if got.Kind != c.kind || got.Error() != c.text || got.Endpoint != "work" {
 			t.Errorf("%s: %s %q of %q", name, got.Kind, got.Error(), got.Endpoint)
 		}
 	}
-	if got := leftover("work", nil, nil); got != nil {
+	unindexed := &fault.Error{Kind: fault.Hook}
+	if got := leftover("work", nil, unindexed, []string{"Mail/cur/1"}); got != unindexed {
+		t.Errorf("notmuch failed, but: %v", got)
+	}
+	if got := leftover("work", []HeldFolder{{"A", 10, Pull}}, unindexed, nil); got.Kind != fault.Held {
+		t.Errorf("held mail comes before notmuch, but: %v", got)
+	}
+	if got := leftover("work", nil, nil, nil); got != nil {
 		t.Errorf("nothing is left, but: %v", got)
 	}
 }

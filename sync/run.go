@@ -140,7 +140,7 @@ func (ep *endpoint) conclude(now time.Time, s *sequence) []Event {
 	var v verdict
 	ep.agenda.rearm(now, s.asked) // an interval is the rest between two runs
 	if s.err == nil {
-		v = ep.health.succeeded(now, leftover(ep.name, s.held, s.damaged))
+		v = ep.health.succeeded(now, leftover(ep.name, s.held, s.unindexed, s.damaged))
 	} else {
 		v = ep.health.failed(now, s.err)
 		delay := retryDelay(s.err, ep.health.failures, s.failed, ep.settings.schedule, ep.engine.opts.Random())

@@ -3,6 +3,8 @@ package sync
 import (
 	"context"
 	"errors"
+
+	"smd-applet/sync/fault"
 )
 
 // BothWays is a [Runner] that can move changes both ways in one run, where the two
@@ -37,6 +39,9 @@ type Result struct {
 	TwoWay  bool
 	Sent    Summary
 	Arrived int
+	// Unindexed is why notmuch does not know yet what this run or an earlier one
+	// changed; nil when it does. The mail is in step, and the next run has it told.
+	Unindexed *fault.Error
 }
 
 // Runner carries out runs for the [Engine]. [Sessions] is the real one.

@@ -35,6 +35,8 @@ type sequence struct {
 	summary Summary      // of all runs that succeeded
 	held    []HeldFolder // at first as before; each direction as its last success told
 	damaged []string
+
+	unindexed *fault.Error // as the last success told
 }
 
 func newSequence(r request, held []HeldFolder) *sequence {
@@ -64,6 +66,7 @@ func (s *sequence) ended(d Direction, res Result, err *fault.Error) {
 		s.summary = added(s.summary, res.Summary)
 		s.held = heldAfter(s.held, d, res.Held)
 		s.damaged = append(s.damaged, res.Damaged...)
+		s.unindexed = res.Unindexed
 	case d == Push && err.Kind == fault.Conflict && !s.refused:
 		s.refused = true
 		s.todo = both
@@ -121,7 +124,7 @@ func Once(ctx context.Context, r Runner, endpoint string, report func(Progress))
 		d, result, err := carryOut(ctx, r, endpoint, s.next(), report)
 		s.ended(d, result, fault.As(err))
 	}
-	result := Result{Summary: s.summary, Held: s.held, Damaged: s.damaged}
+	result := Result{Summary: s.summary, Held: s.held, Damaged: s.damaged, Unindexed: s.unindexed}
 	if s.err != nil { // not a nil *fault.Error
 		return result, s.err
 	}

@@ -85,9 +85,7 @@ func (s *Sessions) Run(ctx context.Context, endpoint string, d Direction, report
 	if fault.Is(err, fault.DBMismatch) && !s.DryRun {
 		result, err = r.heal(ctx)
 	}
-	if failed := r.tellNotmuch(ctx); err == nil {
-		err = failed // else the run's own failure comes first
-	}
+	result.Unindexed = fault.As(named(r.tellNotmuch(ctx), endpoint, d))
 	return result, named(err, endpoint, d)
 }
 

@@ -89,6 +89,9 @@ func (o *runOptions) run(cmd *cobra.Command, d sync.Direction, endpoint string) 
 	})
 	line.clear()
 	f := fault.As(err)
+	if f == nil {
+		f = result.Unindexed
+	}
 	program := "smd-" + string(d)
 	if !names {
 		result.Transfers = nil // they are in the log
@@ -104,11 +107,11 @@ func (o *runOptions) run(cmd *cobra.Command, d sync.Direction, endpoint string) 
 	if o.dryRun && f == nil {
 		printPlan(cmd.OutOrStdout(), program, result)
 	}
-	if f != nil {
+	if err != nil {
 		return exitStatus(exitFailure)
 	}
 	printHeld(os.Stderr, program, endpoint, result.Held)
-	if len(result.Held) > 0 {
+	if len(result.Held) > 0 || f != nil {
 		return exitStatus(exitFailure)
 	}
 	return nil

@@ -81,6 +81,10 @@ func syncHere(ctx context.Context, endpoint string) error {
 			status = exitStatus(exitFailure)
 			continue
 		}
+		if result.Unindexed != nil {
+			printFault(os.Stderr, programOf(name), result.Unindexed)
+			status = exitStatus(exitFailure)
+		}
 		printHeld(os.Stderr, programOf(name), name, result.Held)
 		if len(result.Held) > 0 && status == nil {
 			status = exitStatus(exitProblems)
