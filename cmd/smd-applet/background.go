@@ -26,11 +26,12 @@ import (
 // background is what runs behind the loop and the applet: the engine, its
 // connections, its log, and the lock that lets a home have only one of them.
 type background struct {
-	paths  config.Paths
-	engine *sync.Engine
-	pool   *remote.Pool
-	log    *slog.Logger
-	close  func() error
+	paths    config.Paths
+	engine   *sync.Engine
+	pool     *remote.Pool
+	sessions *sync.Sessions
+	log      *slog.Logger
+	close    func() error
 }
 
 // logging is what is logged, and where.
@@ -89,7 +90,7 @@ func openBackground(ctx context.Context, paths config.Paths, l logging) (b *back
 	sessions.Wake = engine.Wake
 	stop := obeySignals(engine)
 	return &background{
-		paths: paths, engine: engine, pool: pool, log: log,
+		paths: paths, engine: engine, pool: pool, sessions: sessions, log: log,
 		close: func() error {
 			stop()
 			sessions.Close()
