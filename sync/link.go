@@ -252,6 +252,9 @@ func (r *session) openEnd(translator maildir.Translator, excluded func(string) b
 	path := stateFile(r.Paths, r.endpoint.ClientName, r.endpoint.RemoteMailboxes())
 	_, missing := os.Stat(path)
 	store, err := maildir.Open(r.Paths.Home, boxes, translator, missing != nil && !r.DryRun && r.direction != Push)
+	if r.DryRun && missing != nil && r.isNew() && fault.Is(err, fault.MailboxMissing) {
+		return nil, errNoAgent // what smd 1.3 tells before the first sync is all there is to tell
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -495,7 +498,7 @@ func (r *session) twoWayResult(sum Result, got *twoway.Result) Result {
 	sum.Summary = added(sum.Summary, added(here, there))
 	sum.Held = append(held(got.HeldHere, Pull), held(got.HeldThere, Push)...)
 	sum.Damaged = got.Damaged
-	sum.Folders = r.planned()
+	sum.Folders, sum.Transfers = r.planned(), r.travels.names
 	if len(got.Skipped) > 0 {
 		r.Log.Info("links that are not followed, and names that can't be sent, are left out", "count", len(got.Skipped), "first", got.Skipped[0])
 	}
@@ -520,6 +523,7 @@ func (r *session) planTwoWay(_ bool, what, from, to string, size int64) {
 	switch what {
 	case hooks.Added:
 		c.New++
+		r.travels.arrives(folder, cmp.Or(to, from), size)
 	case hooks.Removed:
 		c.Deleted++
 	case hooks.Moved:

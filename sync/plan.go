@@ -26,15 +26,20 @@ func (t *transfer) note(folder, name string, a delta.Action, size func() (int64,
 	default:
 		return
 	}
+	n, known := size()
+	t.arrives(folder, name, n)
+	if !known {
+		t.unsized[folder]++
+	}
+}
+
+// arrives takes down a message that travels whole.
+func (t *transfer) arrives(folder, name string, size int64) {
 	if t.bytes == nil {
 		t.bytes, t.unsized = make(map[string]int64), make(map[string]int)
 	}
 	t.names = append(t.names, name)
-	if n, known := size(); known {
-		t.bytes[folder] += n
-	} else {
-		t.unsized[folder]++
-	}
+	t.bytes[folder] += size
 }
 
 // plan notes a change that a dry run finds.

@@ -128,6 +128,7 @@ func printHeld(w io.Writer, program, endpoint string, held []sync.HeldFolder) {
 // printPlan tells what a dry run found, a line a folder.
 func printPlan(w io.Writer, program string, r sync.Result) {
 	total := r.Summary
+	total.Bytes = 0 // of the folders, not of what is said to find it out
 	for _, folder := range slices.Sorted(maps.Keys(r.Folders)) {
 		c := r.Folders[folder]
 		total.Bytes += c.Bytes
