@@ -4,6 +4,7 @@
 # make install [PREFIX=/usr/local] [DESTDIR=]
 # make packages [ARCHS='amd64 arm64']   deb, rpm, apk and Arch packages, in ./bin/packages
 # make packages-test   the deb in a Debian of its own; needs root and a mirror
+# make pictures  docs/images anew
 # make fuzz [FUZZTIME=30s], make bench, make cover
 
 PREFIX   ?= /usr/local
@@ -26,7 +27,7 @@ export GOFLAGS += -buildvcs=false
 
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-.PHONY: demo test build install packages packages-test fuzz bench cover clean
+.PHONY: demo test build install pictures packages packages-test fuzz bench cover clean
 
 demo: build
 	bin/smd-applet demo
@@ -59,6 +60,10 @@ packages: build bin/copyright
 
 packages-test: packages
 	packaging/try-deb bin/packages/*_$(shell go env GOHOSTARCH).deb
+
+# Look at them before you commit them: no text may be cut off.
+pictures:
+	PICTURES='$(CURDIR)/docs/images' go test $(TAGS) -count 1 -run TestPictures ./desk
 
 fuzz:
 	.ci/fuzz $(FUZZTIME)

@@ -38,20 +38,23 @@ type Options struct {
 	Notifier Notifier
 	Dark     bool // a dark panel
 	NoPanel  bool // until [Desktop.StartPanel]
+	NoPopups bool // until [Desktop.StartNotifier]
 }
 
 // Desktop is a running desktop. Its methods fail the test when something does
 // not come about in time.
 type Desktop struct {
-	t       testing.TB
-	bus     *Bus
-	conn    *dbus.Conn
-	home    string
-	display string
-	env     []string
-	shots   *shots
-	popups  *popups
-	panel   *Process
+	t        testing.TB
+	bus      *Bus
+	conn     *dbus.Conn
+	home     string
+	display  string
+	env      []string
+	shots    *shots
+	popups   *popups
+	notifier Notifier
+	panel    *Process
+	popper   *Process // the notification daemon
 
 	failureShown bool
 }
@@ -73,13 +76,10 @@ func Start(t testing.TB, o Options) *Desktop {
 
 	Launch(t, d.service(xfconfd))
 	d.waitOwned("org.xfce.Xfconf")
-	if o.Notifier == Dunst {
-		Needs(t, "dunst")
-		d.launch(exec.Command("dunst"))
-	} else {
-		Launch(t, d.service(notifyd))
+	d.notifier = o.Notifier
+	if !o.NoPopups {
+		d.StartNotifier()
 	}
-	d.waitOwned(notificationsName)
 	if !o.NoPanel {
 		d.StartPanel()
 	}
@@ -183,6 +183,25 @@ func (d *Desktop) Bus() *Bus { return d.bus }
 func (d *Desktop) Launch(cmd *exec.Cmd) *Process {
 	d.t.Helper()
 	return d.launch(cmd)
+}
+
+// StartNotifier starts the notification daemon and waits until it takes popups.
+func (d *Desktop) StartNotifier() {
+	d.t.Helper()
+	if d.notifier == Dunst {
+		Needs(d.t, "dunst")
+		d.popper = d.launch(exec.Command("dunst"))
+	} else {
+		d.popper = Launch(d.t, d.service(notifyd))
+	}
+	d.waitOwned(notificationsName)
+}
+
+// StopNotifier ends the notification daemon.
+func (d *Desktop) StopNotifier() {
+	d.t.Helper()
+	d.popper.Stop()
+	Until(d.t, "the notification daemon leaves the bus", func() bool { return !owned(d.conn, notificationsName) })
 }
 
 // StartPanel starts the panel and waits until it takes icons.

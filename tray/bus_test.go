@@ -263,6 +263,13 @@ func TestIconAndTooltipFollowTheState(t *testing.T) {
 	}
 }
 
+// hasHost is HasHost of the test's bus.
+func hasHost(t *testing.T, bus *desktoptest.Bus) bool {
+	t.Helper()
+	conn := bus.Connect(t)
+	return showsIcons(t.Context(), conn)
+}
+
 func TestPanelComesLateAndComesAgain(t *testing.T) {
 	t.Parallel()
 	bus := desktoptest.StartBus(t)
@@ -273,8 +280,14 @@ func TestPanelComesLateAndComesAgain(t *testing.T) {
 		return strings.Count(a.Output(), "nothing here shows tray icons") == 1
 	})
 	for range 2 {
+		if hasHost(t, bus) {
+			t.Error("there is a panel")
+		}
 		watcher := desktoptest.StartWatcher(t, bus)
 		waitRegistered(t, watcher)
+		if !hasHost(t, bus) {
+			t.Error("there is no panel")
+		}
 		item.Click("Sync now")
 		a.want("sync")
 		watcher.Stop()

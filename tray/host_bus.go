@@ -17,8 +17,12 @@ func HasHost(ctx context.Context) bool {
 		return false
 	}
 	defer conn.Close()
+	return showsIcons(ctx, conn)
+}
+
+func showsIcons(ctx context.Context, conn *dbus.Conn) bool {
 	var present bool
-	err = conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, watcherName).Store(&present)
+	err := conn.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, watcherName).Store(&present)
 	if err != nil || !present {
 		return false
 	}
