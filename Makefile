@@ -6,6 +6,7 @@
 # make packages-test   the deb in a Debian of its own; needs root and a mirror
 # make pictures  docs/images anew
 # make fuzz [FUZZTIME=30s], make bench, make cover
+# make bench-scenarios [BENCH='-n 100000']   whole runs beside other tools; writes docs/performance.md
 
 PREFIX   ?= /usr/local
 OUTPUT   ?= bin/smd-applet
@@ -27,7 +28,7 @@ export GOFLAGS += -buildvcs=false
 
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-.PHONY: demo test build install pictures packages packages-test fuzz bench cover clean
+.PHONY: demo test build install pictures packages packages-test fuzz bench bench-scenarios cover clean
 
 demo: build
 	bin/smd-applet demo
@@ -70,6 +71,10 @@ fuzz:
 
 bench:
 	go test $(TAGS) -run '^$$' -bench . -benchmem ./...
+
+# With more messages it takes long: half an hour for 100,000.
+bench-scenarios:
+	go run $(TAGS) ./bench -o docs/performance.md $(BENCH)
 
 cover:
 	go test $(TAGS) -coverprofile cover.out ./...

@@ -17,6 +17,8 @@ type Proxy struct {
 	listener *net.TCPListener
 	latency  atomic.Int64 // nanoseconds each way
 	up, down atomic.Int64
+	turns    atomic.Int64
+	asking   atomic.Bool  // the last bytes went to the server
 	budget   atomic.Int64 // bytes until the link is cut; negative: no limit
 
 	mu    stdsync.Mutex
@@ -102,6 +104,10 @@ func (p *Proxy) BytesUp() int64 { return p.up.Load() }
 
 // BytesDown is the number of bytes that came from the server.
 func (p *Proxy) BytesDown() int64 { return p.down.Load() }
+
+// Turns is how often bytes came from the server after bytes had gone to it: the
+// round trips, where one connection is used and neither end speaks unasked.
+func (p *Proxy) Turns() int64 { return p.turns.Load() }
 
 func (p *Proxy) accept() {
 	for {
@@ -216,6 +222,9 @@ func (p *Proxy) deliver(dst net.Conn, pkt packet, count *atomic.Int64) bool {
 	}
 	data, cutNow := p.spend(pkt.data)
 	count.Add(int64(len(data))) // before the other end can act on them
+	if up := count == &p.up; p.asking.Swap(up) && !up {
+		p.turns.Add(1)
+	}
 	_, err := dst.Write(data)
 	if cutNow {
 		p.Cut()

@@ -80,6 +80,21 @@ func TestProxyCarriesBytesAndCounts(t *testing.T) {
 	}
 }
 
+// Each question and its answer are one turn, however long the answer is.
+func TestProxyTurns(t *testing.T) {
+	t.Parallel()
+	p := synctest.StartProxy(t, startEcho(t))
+	conn := dial(t, p)
+	for range 3 {
+		if err := echo(conn, "hello"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := p.Turns(); got != 3 {
+		t.Errorf("%d turns, want 3", got)
+	}
+}
+
 func TestProxyCutAndRestore(t *testing.T) {
 	t.Parallel()
 	p := synctest.StartProxy(t, startEcho(t))
