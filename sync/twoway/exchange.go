@@ -621,9 +621,7 @@ func (r *run) agree(s tracker.Settled) error {
 		n := min(len(s.Drop), chunk)
 		m.Drop, s.Drop = s.Drop[:n:n], s.Drop[n:]
 		n = min(len(s.Entries), chunk)
-		for _, e := range s.Entries[:n] {
-			m.Entries = append(m.Entries, e)
-		}
+		m.Entries = append(m.Entries, s.Entries[:n]...)
 		s.Entries = s.Entries[n:]
 		r.send(m)
 		m = &smd2.Agree{}

@@ -26,7 +26,6 @@ type peer struct {
 	control []any     // go first
 	bodies  []content // after them
 	wake    chan struct{}
-	closed  bool
 
 	cancel context.CancelCauseFunc
 	ctx    context.Context
