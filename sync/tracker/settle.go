@@ -166,7 +166,7 @@ func (t *Tracker) Placed(from, to agreed.Key, mark agreed.Mark, seen agreed.Seen
 	moved := *it
 	moved.unique, moved.mark, moved.seen = to.Unique, t.intern(mark), seen
 	f.drop(from.Unique)
-	if it.kind != reconcile.New {
+	if moved.kind != reconcile.New {
 		return // told of at its agreed key, which is settled by the agreement
 	}
 	g := t.folder(to.Folder)

@@ -24,6 +24,9 @@ type history struct {
 	copies map[[sha256.Size]byte]int
 	known  map[[sha256.Size]byte]string
 	log    []string
+	// cut says that a run was: what it had brought and not yet agreed on is new at
+	// both ends, so that one moved before the next run is a copy.
+	cut bool
 }
 
 var historyFolders = []string{".", ".a", ".b", ".a.c"}
@@ -77,11 +80,13 @@ func (h *history) step(s *side, name string) {
 		h.note("  flags %q", flags)
 		_, err = s.box.Flag(message, flags)
 	case "move":
+		h.moving(s, message)
 		if _, taken := os.Lstat(s.box.Path(filepath.Join(folder, strings.TrimPrefix(message, filepath.Dir(filepath.Dir(message)))))); taken == nil {
 			return
 		}
 		_, err = s.box.Move(message, folder)
 	case "refile":
+		h.moving(s, message)
 		_, err = s.box.Refile(message, folder)
 	case "copy":
 		h.copies[h.sum(s, message)]++
@@ -112,6 +117,9 @@ func (h *history) step(s *side, name string) {
 		if _, missing := os.Lstat(s.box.Path(to)); missing == nil || to == from {
 			return
 		}
+		for _, m := range all {
+			h.moving(s, m)
+		}
 		_, err = s.box.RenameFolder(from, to)
 	case "remove folder":
 		from := rapid.SampledFrom(historyFolders[1:]).Draw(h.r, "gone")
@@ -127,30 +135,37 @@ func (h *history) step(s *side, name string) {
 	}
 }
 
+// moving takes note of a message that is about to be moved.
+func (h *history) moving(s *side, message string) {
+	if h.cut {
+		h.copies[h.sum(s, message)]++
+	}
+}
+
 // check holds the ends against the promises.
 func (h *history) check() {
 	here, there := h.client.census(), h.side.census()
 	if d := synctest.DiffNames(here, there); d != "" {
-		h.r.Fatalf("the two ends differ (client, server):\n%s\nafter\n%s", d, strings.Join(h.log, "\n"))
+		h.r.Fatalf("the two ends differ (client, server):\n%s\nafter\n%s", d, h.story())
 	}
 	for folder := range here {
 		if _, ok := there[folder]; !ok {
-			h.r.Fatalf("folder %s is at the client only, after\n%s", folder, strings.Join(h.log, "\n"))
+			h.r.Fatalf("folder %s is at the client only, after\n%s", folder, h.story())
 		}
 	}
 	for folder := range there {
 		if _, ok := here[folder]; !ok {
-			h.r.Fatalf("folder %s is at the server only, after\n%s", folder, strings.Join(h.log, "\n"))
+			h.r.Fatalf("folder %s is at the server only, after\n%s", folder, h.story())
 		}
 	}
 	counts := here.Contents()
 	for sum, name := range h.known {
 		n := counts[sum]
 		if n == 0 && !h.mortal[sum] {
-			h.r.Fatalf("%s (%x) is lost, after\n%s", name, sum[:4], strings.Join(h.log, "\n"))
+			h.r.Fatalf("%s (%x) is lost, after\n%s", name, sum[:4], h.story())
 		}
 		if n > 1+h.copies[sum] {
-			h.r.Fatalf("%s is there %d times, copied %d times, after\n%s", name, n, h.copies[sum], strings.Join(h.log, "\n"))
+			h.r.Fatalf("%s is there %d times, copied %d times, after\n%s", name, n, h.copies[sum], h.story())
 		}
 	}
 }
@@ -176,19 +191,13 @@ func TestHistories(t *testing.T) {
 		defer os.RemoveAll(h.client.home)
 		defer os.RemoveAll(h.side.home)
 		for range rapid.IntRange(1, 4).Draw(r, "syncs") {
-			for range rapid.IntRange(0, 6).Draw(r, "steps") {
-				if rapid.Bool().Draw(r, "here") {
-					h.step(h.client, "client")
-				} else {
-					h.step(h.side, "server")
-				}
-			}
+			h.steps(6, nil)
 			res, err := h.sync()
 			if err != nil {
-				r.Fatalf("%v, after\n%s", err, strings.Join(h.log, "\n"))
+				r.Fatalf("%v, after\n%s", err, h.story())
 			}
 			if res.Again {
-				r.Fatalf("it did not come to rest, after\n%s", strings.Join(h.log, "\n"))
+				r.Fatalf("it did not come to rest, after\n%s", h.story())
 			}
 			h.note("sync: here %+v there %+v", res.Here, res.There)
 			h.check()

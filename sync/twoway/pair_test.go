@@ -3,6 +3,7 @@ package twoway_test
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -24,6 +25,7 @@ type pair struct {
 	client, side *side
 	opt          twoway.RunOptions
 	hello        smd2.Hello
+	cutter       *cutter // the client's side of the next lines, where they are to break
 }
 
 // side is one end: a home with a mailbox in it.
@@ -32,6 +34,8 @@ type side struct {
 	home string
 	box  *synctest.Mailbox
 	log  *slog.Logger
+	// watch is what the agent is told of changes by; nil watches nothing.
+	watch twoway.Watch
 }
 
 // tempDir is like t.TempDir, in memory where there is such a place: these tests
@@ -99,24 +103,33 @@ func (p *pair) connect(ctx context.Context) (*line, error) {
 		return nil, err
 	}
 	agent := make(chan error, 1)
+	opt := twoway.AgentOptions{
+		Open:  func(context.Context, *smd2.Hello) (*twoway.End, error) { return p.side.open() },
+		Close: closeEnd,
+		Lock:  func(context.Context) (func() error, error) { return func() error { return nil }, nil },
+		Log:   p.side.log,
+	}
+	if w := p.side.watch; w != nil {
+		opt.Watch = func(context.Context) (twoway.Watch, error) { return w, nil }
+	}
 	go func() {
-		agent <- twoway.Agent(ctx, smd2.NewConn(there, there, smd2.Options{}), twoway.AgentOptions{
-			Open:  func(context.Context, *smd2.Hello) (*twoway.End, error) { return p.side.open() },
-			Close: closeEnd,
-			Lock:  func(context.Context) (func() error, error) { return func() error { return nil }, nil },
-			Log:   p.side.log,
-		})
+		agent <- twoway.Agent(ctx, smd2.NewConn(there, there, smd2.Options{}), opt)
 		there.Close()
 	}()
 	end, err := p.client.open()
 	if err != nil {
 		return nil, err
 	}
-	client, err := twoway.Connect(ctx, smd2.NewConn(here, here, smd2.Options{}), p.hello, p.client.log)
+	var channel io.ReadWriter = here
+	if p.cutter != nil {
+		p.cutter.duplex = here
+		channel = p.cutter
+	}
+	client, err := twoway.Connect(ctx, smd2.NewConn(channel, channel, smd2.Options{}), p.hello, p.client.log)
 	if err != nil {
 		here.Close()
 		<-agent
-		return nil, err
+		return nil, errors.Join(err, closeEnd(end))
 	}
 	return &line{client, end, func() error {
 		here.Close()

@@ -207,7 +207,7 @@ func (r *run) begin(ctx context.Context, full bool) error {
 	r.begun, r.told, r.asked = nil, false, 0
 	begin := &smd2.Begin{Full: full}
 	if full {
-		r.send(begin) // both ends look at once
+		r.send(&smd2.Begin{Full: true}) // both ends look at once
 	}
 	t := r.end.Tracker
 	if err := r.look(ctx, full); err != nil {
