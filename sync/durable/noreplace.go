@@ -35,6 +35,12 @@ func RenameNoReplace(root *os.Root, from, to string) error {
 	return root.Rename(from, to)
 }
 
+// RenameNoReplaceAt is [RenameNoReplace] of names within two directories that are
+// open. Where the system has no such call it is [errors.ErrUnsupported].
+func RenameNoReplaceAt(fromDir *os.File, from string, toDir *os.File, to string) error {
+	return renameNoReplaceAt(fromDir, from, toDir, to)
+}
+
 // openParent opens the directory that holds name below root.
 func openParent(root *os.Root, name string) (*os.File, string, error) {
 	dir, file := path.Split(name)

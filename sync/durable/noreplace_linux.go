@@ -18,7 +18,11 @@ func renameNoReplace(root *os.Root, from, to string) error {
 		return err
 	}
 	defer toDir.Close()
-	err = unix.Renameat2(int(fromDir.Fd()), fromFile, int(toDir.Fd()), toFile, unix.RENAME_NOREPLACE)
+	return renameNoReplaceAt(fromDir, fromFile, toDir, toFile)
+}
+
+func renameNoReplaceAt(fromDir *os.File, from string, toDir *os.File, to string) error {
+	err := unix.Renameat2(int(fromDir.Fd()), from, int(toDir.Fd()), to, unix.RENAME_NOREPLACE)
 	switch {
 	case err == nil:
 		return nil

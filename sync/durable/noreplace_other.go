@@ -8,3 +8,5 @@ import (
 )
 
 func renameNoReplace(*os.Root, string, string) error { return errors.ErrUnsupported }
+
+func renameNoReplaceAt(*os.File, string, *os.File, string) error { return errors.ErrUnsupported }

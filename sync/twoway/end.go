@@ -210,6 +210,7 @@ func (e *End) rename(tx *agreed.Tx, op reconcile.Op) error {
 // durable before the message goes.
 func (e *End) carry(tx *agreed.Tx, from maildir.Place, op reconcile.Op) error {
 	in := &installer{end: e}
+	defer in.hands.Close()
 	a, err := in.open(0, reconcile.Op{Kind: reconcile.Put, To: op.To, Mark: op.Mark, Sum: op.Was})
 	if err != nil {
 		return err
@@ -230,7 +231,7 @@ func (e *End) carry(tx *agreed.Tx, from maildir.Place, op reconcile.Op) error {
 	}
 	err = flush(in.take())
 	if err == nil {
-		err = e.placeOne(tx, a)
+		err = e.placeOne(tx, a, &in.hands)
 	}
 	if err != nil {
 		a.discard()

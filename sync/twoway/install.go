@@ -28,6 +28,7 @@ type arrival struct {
 	temp   maildir.Place
 	hasher *agreed.Hasher
 	size   int64
+	seen   agreed.Seen // of the whole file
 	sum    agreed.Sum
 	left   bool // it is not put in place
 }
@@ -59,6 +60,7 @@ type installer struct {
 	end    *End
 	batch  []*arrival
 	bytes  int64
+	hands  maildir.Hands // of the batch's folders
 	hasher *agreed.Hasher
 }
 
@@ -71,7 +73,7 @@ func (in *installer) open(id uint64, op reconcile.Op) (*arrival, error) {
 	if _, err := in.end.place(op.To, op.Mark); err != nil {
 		return nil, err
 	}
-	f, temp, err := folder.CreateTemp()
+	f, temp, err := in.hands.CreateTemp(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -86,12 +88,14 @@ func (in *installer) open(id uint64, op reconcile.Op) (*arrival, error) {
 // wanted. One that is something else is left.
 func (in *installer) close(a *arrival, read agreed.Sum) error {
 	durable.StartWriteback(a.file)
-	err := a.file.Close()
+	st, err := a.file.Stat()
+	err = errors.Join(err, a.file.Close())
 	a.file = nil
 	if err != nil {
 		a.discard()
 		return fault.New(maildir.KindOf(err), "write", a.temp.Path(), err)
 	}
+	a.seen = tracker.SeenOf(st)
 	sum, err := in.hasher.Sum()
 	wanted := a.op.Sum
 	switch {
@@ -128,6 +132,7 @@ func (in *installer) full() bool { return len(in.batch) >= batchFiles || in.byte
 func (in *installer) take() []*arrival {
 	batch := in.batch
 	in.batch, in.bytes = nil, 0
+	in.hands.Close()
 	return batch
 }
 
@@ -166,12 +171,14 @@ func discardAll(batch []*arrival) error {
 
 // placeAll makes arrivals appear under their names.
 func (e *End) placeAll(batch []*arrival) error {
+	var hands maildir.Hands
+	defer hands.Close()
 	return e.DB.View(func(tx *agreed.Tx) error {
 		for i, a := range batch {
 			if a.left {
 				continue
 			}
-			err := e.placeOne(tx, a)
+			err := e.placeOne(tx, a, &hands)
 			if errors.Is(err, errLeft) {
 				a.left = true
 				a.discard()
@@ -185,22 +192,17 @@ func (e *End) placeAll(batch []*arrival) error {
 	})
 }
 
-func (e *End) placeOne(tx *agreed.Tx, a *arrival) error {
+func (e *End) placeOne(tx *agreed.Tx, a *arrival, hands *maildir.Hands) error {
 	to, err := e.place(a.op.To, a.op.Mark)
 	if err != nil {
 		return err
 	}
-	st, err := a.temp.Stat()
-	if err != nil {
-		return fault.New(maildir.KindOf(err), "put in place", to.Path(), err)
-	}
 	e.dirs.Add(to)
-	seen := tracker.SeenOf(st)
 	switch {
 	case a.op.Kind == reconcile.Replace:
 		err = e.replace(tx, a, to)
 	default:
-		err = a.temp.MoveTo(to)
+		err = hands.Move(a.temp, to)
 		if errors.Is(err, fs.ErrExist) {
 			same, clearErr := e.clear(to, a.sum)
 			if clearErr != nil {
@@ -210,7 +212,7 @@ func (e *End) placeOne(tx *agreed.Tx, a *arrival) error {
 				a.discard()
 				return e.notePlaced(a.op.To, to)
 			}
-			err = a.temp.MoveTo(to)
+			err = hands.Move(a.temp, to)
 		}
 	}
 	switch {
@@ -221,9 +223,9 @@ func (e *End) placeOne(tx *agreed.Tx, a *arrival) error {
 	case err != nil:
 		return fault.New(maildir.KindOf(err), "put in place", to.Path(), err)
 	}
-	e.placed[a.op.To] = seen
+	e.placed[a.op.To] = a.seen
 	if a.op.Kind == reconcile.Replace {
-		e.Tracker.Placed(a.op.Key, a.op.To, a.op.Mark, seen)
+		e.Tracker.Placed(a.op.Key, a.op.To, a.op.Mark, a.seen)
 	}
 	e.changed(hooks.Added, to, "")
 	return nil

@@ -1,0 +1,107 @@
+package maildir
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+
+	"golang.org/x/sys/unix"
+
+	"smd-applet/sync/durable"
+)
+
+// Hands do for many messages what [Folder] and [Place] do for one: they keep the
+// directories of the last folders open, so that a message takes one system call
+// and no walk from the root. A directory that is moved meanwhile is followed:
+// they are for one batch, and for one goroutine. The zero value is ready.
+type Hands struct {
+	dirs map[hold]*os.File
+}
+
+// hold is a directory that is kept open.
+type hold struct {
+	root *os.Root
+	dir  string
+}
+
+// maxHeld bounds the open directories: messages come folder by folder.
+const maxHeld = 16
+
+func (h *Hands) dir(f Folder, sub string) (*os.File, error) {
+	key := hold{f.Root, f.Rel(sub, "")}
+	if d := h.dirs[key]; d != nil {
+		return d, nil
+	}
+	h.makeRoom(1)
+	d, err := f.Root.Open(key.dir)
+	if err != nil {
+		return nil, err
+	}
+	if h.dirs == nil {
+		h.dirs = make(map[hold]*os.File)
+	}
+	h.dirs[key] = d
+	return d, nil
+}
+
+func (h *Hands) makeRoom(n int) {
+	if len(h.dirs)+n > maxHeld {
+		h.Close()
+	}
+}
+
+// Close closes the directories. The Hands may be used again.
+func (h *Hands) Close() {
+	for _, d := range h.dirs {
+		_ = d.Close() // it was only looked up
+	}
+	clear(h.dirs)
+}
+
+// CreateTemp is [Folder.CreateTemp].
+func (h *Hands) CreateTemp(f Folder) (*os.File, Place, error) {
+	d, err := h.dir(f, "tmp")
+	if err != nil {
+		return f.CreateTemp() // which tells what is wrong
+	}
+	p := Place{f, "tmp", TempName()}
+	var fd int
+	err = ignoreEINTR(func() (err error) {
+		fd, err = unix.Openat(int(d.Fd()), p.File, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600)
+		return err
+	})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		h.Close() // another tmp may have taken its place
+		return f.CreateTemp()
+	case err != nil:
+		return nil, p, classify("write", p.Path(), err)
+	}
+	return os.NewFile(uintptr(fd), p.Path()), p, nil
+}
+
+// Move is [Place.MoveTo].
+func (h *Hands) Move(p, to Place) error {
+	if !p.CanMoveTo(to) {
+		return errCrossRoot
+	}
+	if path.Base(p.File) != p.File || path.Base(to.File) != to.File {
+		return p.MoveTo(to) // which stays within the root, wherever the names lead
+	}
+	h.makeRoom(2) // or the second would close the first
+	fromDir, err := h.dir(p.Folder, p.Sub)
+	if err != nil {
+		return err
+	}
+	toDir, err := h.dir(to.Folder, to.Sub)
+	if err != nil {
+		return err
+	}
+	err = durable.RenameNoReplaceAt(fromDir, p.File, toDir, to.File)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errors.ErrUnsupported) {
+		h.Close()
+		return p.MoveTo(to)
+	}
+	return err
+}
