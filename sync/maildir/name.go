@@ -133,6 +133,7 @@ var (
 	hostOnce stdsync.Once
 	hostName string
 	sequence atomic.Uint64
+	pid      = os.Getpid()
 )
 
 // FreshUnique returns a unique name no other delivery uses: time, microseconds,
@@ -147,5 +148,5 @@ func FreshUnique() string {
 		hostName = strings.NewReplacer("/", `\057`, ":", `\072`).Replace(hostName)
 	})
 	now := time.Now()
-	return fmt.Sprintf("%d.M%dP%dQ%d.%s", now.Unix(), now.Nanosecond()/1000, os.Getpid(), sequence.Add(1), hostName)
+	return fmt.Sprintf("%d.M%dP%dQ%d.%s", now.Unix(), now.Nanosecond()/1000, pid, sequence.Add(1), hostName)
 }

@@ -51,10 +51,10 @@ func (t *Tracker) lookFolder(ctx context.Context, tx *agreed.Tx, remote string, 
 	var all []file
 	present := false
 	for _, sub := range []string{"cur", "new"} {
-		list, _, err := maildir.List(ctx, local, sub)
-		if fault.Is(err, fault.FolderVanished) && !has(local, sub) {
+		if !has(local, sub) {
 			continue
 		}
+		list, _, err := maildir.List(ctx, local, sub)
 		if err != nil {
 			return err
 		}
@@ -149,6 +149,9 @@ func statInto(there map[string][]file, local maildir.Folder, sub, name string) e
 	case err != nil:
 		return fault.New(maildir.KindOf(err), "look at", local.Path+"/"+sub+"/"+name, err)
 	case !st.Mode().IsRegular():
+		// A link, or something that is no message: what was there is not gone.
+		unique, _ := maildir.SplitFlags(name)
+		delete(there, unique)
 		return nil
 	}
 	unique, _ := maildir.SplitFlags(name)
@@ -171,10 +174,10 @@ func SeenOf(st fs.FileInfo) agreed.Seen {
 // searchFor lists the folder for the messages that were not found.
 func (t *Tracker) searchFor(ctx context.Context, there map[string][]file, local maildir.Folder) error {
 	for _, sub := range []string{"cur", "new"} {
-		names, err := maildir.Names(ctx, local, sub)
-		if fault.Is(err, fault.FolderVanished) && !has(local, sub) {
+		if !has(local, sub) {
 			continue
 		}
+		names, err := maildir.Names(ctx, local, sub)
 		if err != nil {
 			return err
 		}

@@ -112,6 +112,7 @@ func (t *Tracker) sums(ctx context.Context, f *folder, items []*item) ([]reading
 			f.drop(it.unique)
 			t.Touch(got.local)
 		case errors.Is(got.err, maildir.ErrEmpty), errors.Is(got.err, maildir.ErrNotMessage):
+			t.junk[agreed.Key{Folder: f.path, Unique: it.unique}] = it.seen
 			f.drop(it.unique)
 		default:
 			return nil, got.err
@@ -146,6 +147,20 @@ func (t *Tracker) Read(ctx context.Context, remote string, uniques []string) ([]
 		}
 	}
 	return sums, nil
+}
+
+// Junk says that a new file turned out to be no message: it is told of no more
+// until it changes.
+func (t *Tracker) Junk(k agreed.Key) {
+	f := t.folders[k.Folder]
+	if f == nil {
+		return
+	}
+	if it := f.get(k.Unique); it != nil && it.kind == reconcile.New {
+		t.junk[k] = it.seen
+		f.release(k.Unique)
+		f.drop(k.Unique)
+	}
 }
 
 // Unpair undoes that the message at k was taken for a moved one, if it was: what

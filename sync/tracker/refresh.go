@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"path"
@@ -100,16 +101,19 @@ func (t *Tracker) scan(ctx context.Context, tx *agreed.Tx) error {
 		}
 	}
 	t.skipped = report.Skipped
-	if tx.Len() > 0 && len(report.Folders) == 0 {
-		return fault.New(fault.MailboxMissing, "scan", t.opt.Store.Home(),
-			errors.New("there is no folder in the mailbox, where "+strconv.Itoa(tx.Len())+" messages were: is it mounted?"))
-	}
+	t.keepLinked(tx)
+	lost := 0
 	for f := range tx.Folders() {
 		if !report.Folders[f.Path] && !t.unseen(f.Path, report.Skipped) {
 			t.vanished(tx, f.Path)
+			lost += f.Count
 		}
 	}
-	return nil
+	if lost > 0 && len(report.Folders) == 0 {
+		return fault.New(fault.MailboxMissing, "scan", t.opt.Store.Home(),
+			fmt.Errorf("there is no folder in the mailbox, where %d messages were: is it mounted?", lost))
+	}
+	return tx.Err()
 }
 
 // unseen reports whether a folder was not looked at: it is excluded, or behind a
@@ -130,6 +134,29 @@ func (t *Tracker) unseen(remote string, skipped []string) bool {
 		}
 	}
 	return false
+}
+
+// keepLinked takes nothing for gone that became a link, or lies in a cur or new
+// that did: what is behind it was not looked at.
+func (t *Tracker) keepLinked(tx *agreed.Tx) {
+	if len(t.skipped) == 0 {
+		return
+	}
+	links := make(map[string]bool, len(t.skipped))
+	for _, l := range t.skipped {
+		links[l] = true
+	}
+	for _, f := range t.folders {
+		local := t.localOf(f.path)
+		f.items = slices.DeleteFunc(f.items, func(it *item) bool {
+			if it.kind != reconcile.Gone {
+				return false
+			}
+			r, ok := tx.Get(agreed.Key{Folder: f.path, Unique: it.unique})
+			dir := path.Join(local, r.Mark.Sub)
+			return ok && (links[dir] || links[path.Join(dir, it.unique+r.Mark.Info)])
+		})
+	}
 }
 
 // vanished notes that an agreed folder is no longer there, nor its messages.
@@ -215,7 +242,7 @@ func (t *Tracker) judge(k agreed.Key, r *agreed.Record, files []file) *item {
 	}
 	here := t.pick(k, r, files)
 	if r == nil {
-		if here.seen.Size == 0 {
+		if here.seen.Size == 0 || t.junk[k] == here.seen {
 			return nil // no message (smd 1.3, spec §2)
 		}
 		return &item{unique: k.Unique, kind: reconcile.New, mark: t.intern(here.mark), seen: here.seen}
@@ -271,10 +298,10 @@ func (t *Tracker) lookAgain(ctx context.Context, f *folder) error {
 	}
 	there := make(map[string]bool)
 	for _, sub := range []string{"cur", "new"} {
-		files, _, err := maildir.List(ctx, local, sub)
-		if fault.Is(err, fault.FolderVanished) && !has(local, sub) {
+		if !has(local, sub) {
 			continue
 		}
+		files, _, err := maildir.List(ctx, local, sub)
 		if err != nil {
 			return err
 		}
@@ -293,9 +320,11 @@ func (t *Tracker) lookAgain(ctx context.Context, f *folder) error {
 	return nil
 }
 
+// has reports whether the folder has that directory: one that was never there has
+// not vanished, and what is behind a link is not looked at.
 func has(local maildir.Folder, sub string) bool {
-	_, err := local.Root.Stat(local.Rel(sub, ""))
-	return !errors.Is(err, fs.ErrNotExist)
+	st, err := local.Root.Lstat(local.Rel(sub, ""))
+	return err == nil && st.IsDir()
 }
 
 // readChanged reads the messages whose files are not as they were last seen: most

@@ -36,6 +36,7 @@ type Tracker struct {
 	since  int64 // of an imported state: files not touched since then are as it says
 
 	marks map[agreed.Mark]*agreed.Mark // each mark once
+	junk  map[agreed.Key]agreed.Seen   // files that were read and are no messages
 }
 
 // folder is what is to be told of one folder.
@@ -76,6 +77,7 @@ func New(opt Options) *Tracker {
 		folders: make(map[string]*folder),
 		touched: make(map[agreed.Key]agreed.Seen),
 		marks:   make(map[agreed.Mark]*agreed.Mark),
+		junk:    make(map[agreed.Key]agreed.Seen),
 	}
 }
 

@@ -488,7 +488,7 @@ func (a *agent) tellBodies(items []smd2.GetItem) error {
 		if err != nil {
 			return err
 		}
-		a.peer.sendBody(content{id: item.ID, place: p})
+		a.peer.sendBody(content{id: item.ID, key: item.File.Key, place: p})
 	}
 	return nil
 }
@@ -624,6 +624,9 @@ func (a *agent) finish() error {
 	})
 	if err != nil {
 		return err
+	}
+	for _, k := range a.peer.takeJunk() {
+		a.end.Tracker.Junk(k)
 	}
 	a.endRun()
 	a.peer.send(answer)

@@ -459,7 +459,7 @@ func (r *run) sendContent() {
 		r.ops[s.id] = s
 		r.pushing += s.op.Size
 		items = append(items, smd2.OpItem{ID: s.id, Op: s.op})
-		bodies = append(bodies, content{id: s.id, place: p})
+		bodies = append(bodies, content{id: s.id, key: s.op.To, place: p})
 		if len(items) == chunk {
 			flush()
 		}
@@ -508,7 +508,7 @@ func (r *run) place(f flushed) error {
 		delete(r.arrived, a.id)
 		t.pending--
 		if a.left {
-			t.failed = true
+			t.failed, t.missing = true, t.missing || a.missing
 		} else {
 			t.read(a.op.To, a.sum)
 			r.tally(&r.result.Here, a.op)
@@ -548,6 +548,8 @@ func (r *run) outcomes(items []smd2.Outcome) error {
 				return r.local(err)
 			}
 			t.noFolder = false
+		case o.Left && content && r.client.peer.wasMissing(o.ID):
+			t.failed, t.missing = true, true
 		case o.Left:
 			t.failed = true
 		default:
@@ -581,7 +583,9 @@ func (r *run) check(t *task) {
 	r.count++
 	r.step(Transferring)
 	if t.failed {
-		r.left++
+		if !t.missing {
+			r.left++
+		}
 		return
 	}
 	r.done = append(r.done, t)
@@ -621,8 +625,7 @@ func (r *run) agree(s tracker.Settled) error {
 		n := min(len(s.Drop), chunk)
 		m.Drop, s.Drop = s.Drop[:n:n], s.Drop[n:]
 		n = min(len(s.Entries), chunk)
-		m.Entries = append(m.Entries, s.Entries[:n]...)
-		s.Entries = s.Entries[n:]
+		m.Entries, s.Entries = s.Entries[:n:n], s.Entries[n:]
 		r.send(m)
 		m = &smd2.Agree{}
 	}

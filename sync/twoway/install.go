@@ -22,15 +22,16 @@ const (
 
 // arrival is a message on its way from the other end into tmp.
 type arrival struct {
-	id     uint64
-	op     reconcile.Op
-	file   *os.File // nil once it is whole
-	temp   maildir.Place
-	hasher *agreed.Hasher
-	size   int64
-	seen   agreed.Seen // of the whole file
-	sum    agreed.Sum
-	left   bool // it is not put in place
+	id      uint64
+	op      reconcile.Op
+	file    *os.File // nil once it is whole
+	temp    maildir.Place
+	hasher  *agreed.Hasher
+	size    int64
+	seen    agreed.Seen // of the whole file
+	sum     agreed.Sum
+	left    bool // it is not put in place
+	missing bool // because its sender has no such message
 }
 
 // Write takes a piece of the message.
@@ -114,7 +115,7 @@ func (in *installer) close(a *arrival, read agreed.Sum) error {
 
 // leave ends an arrival that its sender no longer has.
 func (in *installer) leave(a *arrival) {
-	a.left = true
+	a.left, a.missing = true, true
 	in.add(a)
 }
 

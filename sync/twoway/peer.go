@@ -26,6 +26,8 @@ type peer struct {
 	control []any     // go first
 	bodies  []content // after them
 	wake    chan struct{}
+	missing map[uint64]bool // content that could not be sent
+	junk    []agreed.Key    // files that turned out to be no messages
 
 	cancel context.CancelCauseFunc
 	ctx    context.Context
@@ -40,6 +42,7 @@ type received struct {
 // content is a message to be sent.
 type content struct {
 	id    uint64
+	key   agreed.Key
 	place maildir.Place
 }
 
@@ -132,6 +135,24 @@ func (p *peer) takeBody() (content, bool) {
 	return c, true
 }
 
+// wasMissing reports whether content could not be sent, once.
+func (p *peer) wasMissing(id uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	was := p.missing[id]
+	delete(p.missing, id)
+	return was
+}
+
+// takeJunk returns the files that turned out to be no messages.
+func (p *peer) takeJunk() []agreed.Key {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	junk := p.junk
+	p.junk, p.missing = nil, nil
+	return junk
+}
+
 // transmit sends what is queued until the peer is closed.
 func (p *peer) transmit() {
 	s := &sender{peer: p}
@@ -196,7 +217,7 @@ func (s *sender) body(c content) error {
 	}
 	f, err := c.place.Open()
 	if err != nil {
-		return s.end(smd2.Part{ID: c.id, Last: true, Missing: true})
+		return s.missing(c, false)
 	}
 	defer f.Close()
 	s.hasher.Reset()
@@ -213,15 +234,33 @@ func (s *sender) body(c content) error {
 		switch {
 		case errors.Is(err, io.EOF):
 			sum, err := s.hasher.Sum()
-			return s.end(smd2.Part{ID: c.id, Last: true, Sum: sum, Missing: err != nil})
+			if err != nil {
+				return s.missing(c, true)
+			}
+			return s.end(smd2.Part{ID: c.id, Last: true, Sum: sum})
 		case err != nil:
 			if errors.Is(err, fs.ErrClosed) {
 				return err
 			}
-			return s.end(smd2.Part{ID: c.id, Last: true, Missing: true})
+			return s.missing(c, false)
 		}
 		s.parts = append(s.parts, smd2.Part{ID: c.id, Data: data})
 	}
+}
+
+// missing tells that there is no such message.
+func (s *sender) missing(c content, junk bool) error {
+	p := s.peer
+	p.mu.Lock()
+	if p.missing == nil {
+		p.missing = make(map[uint64]bool)
+	}
+	p.missing[c.id] = true
+	if junk {
+		p.junk = append(p.junk, c.key)
+	}
+	p.mu.Unlock()
+	return s.end(smd2.Part{ID: c.id, Last: true, Missing: true})
 }
 
 // maxParts bounds the messages in one frame: empty ones take no room in buf.

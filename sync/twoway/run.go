@@ -150,6 +150,7 @@ type task struct {
 	pending  int    // ops without an outcome
 	renames  int    // of these, renames at the agent
 	failed   bool   // an op was left
+	missing  bool   // because the message is gone, or none: the next look tells
 	remove   bool   // it deletes
 	folder   string // it is about a folder,
 	noFolder bool   // which goes
@@ -333,6 +334,9 @@ func (r *run) handle(msg any) error {
 
 // finish compares what both ends hold now.
 func (r *run) finish() error {
+	for _, k := range r.client.peer.takeJunk() {
+		r.end.Tracker.Junk(k)
+	}
 	if r.opt.DryRun {
 		return nil
 	}
