@@ -25,6 +25,7 @@ type endpoint struct {
 	end    context.CancelFunc // ends it
 	before <-chan struct{}    // until then a forerunner of that name is ending
 	orders chan func(now time.Time)
+	woken  chan struct{} // one slot
 	asks   chan ask
 	gone   chan struct{} // closed when it has ended
 
@@ -58,6 +59,7 @@ func newEndpoint(ctx context.Context, e *Engine, name string, s settings, before
 		name:     name,
 		engine:   e,
 		orders:   make(chan func(time.Time)),
+		woken:    make(chan struct{}, 1),
 		asks:     make(chan ask),
 		gone:     make(chan struct{}),
 		settings: s,
@@ -124,6 +126,8 @@ func (ep *endpoint) loop() {
 		case <-timer.C:
 		case <-ep.before:
 			ep.before = nil
+		case <-ep.woken:
+			ep.agenda.ask(ep.settings.schedule.automatic(), false)
 		case order := <-ep.orders:
 			order(time.Now())
 		case a := <-asks:

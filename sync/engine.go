@@ -205,9 +205,13 @@ func (e *Engine) noSuch(op, endpoint string) *fault.Error {
 }
 
 // Wake syncs an endpoint at once, unless it is paused: there is something to do.
+// It never waits, so that a run that is ending may call it.
 func (e *Engine) Wake(endpoint string) {
 	for _, ep := range e.named(endpoint) {
-		ep.tell(func(time.Time) { ep.agenda.ask(ep.settings.schedule.automatic(), false) })
+		select {
+		case ep.woken <- struct{}{}:
+		default:
+		}
 	}
 }
 

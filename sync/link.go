@@ -39,6 +39,7 @@ type link struct {
 	end          *twoway.End
 	stderr       *redirect // what the agent says
 	cancel       context.CancelFunc
+	trafficDone  func()    // closes the copies that DEBUG=true asks for
 	fullAt       time.Time // the last look at every message
 	watchedThere bool      // the agent tells of changes as they happen
 
@@ -192,6 +193,7 @@ func (l *link) close() {
 	l.cancel()
 	l.client.Close()
 	_ = l.channel.Close()
+	l.trafficDone()
 	l.wait.Wait()
 	_ = errors.Join(l.end.DB.Close(), l.end.Store.Close())
 }
@@ -319,6 +321,9 @@ func (r *session) startAgent(ctx context.Context, host remote.Host, l *link) (li
 		}
 		closed := channel.Close()
 		l.cancel()
+		if l.trafficDone != nil {
+			l.trafficDone()
+		}
 		if ctx.Err() != nil {
 			return nil, r.stopped(context.Cause(ctx))
 		}
@@ -347,7 +352,12 @@ func (r *session) greetAgent(ctx, life context.Context, l *link) (*twoway.Client
 	defer stop()
 	timer := time.AfterFunc(greetTime, l.cancel)
 	defer timer.Stop()
-	limited := smd2.Limit(life, l.channel, r.endpoint.LimitUp, r.endpoint.LimitDown)
+	traffic, done, err := r.traffic(l.channel)
+	if err != nil {
+		return nil, err
+	}
+	l.trafficDone = done
+	limited := smd2.Limit(life, traffic, r.endpoint.LimitUp, r.endpoint.LimitDown)
 	conn := smd2.NewConn(limited, limited, smd2.Options{})
 	return twoway.Connect(life, conn, smd2.Hello{
 		Program: "smd-applet", Excludes: r.endpoint.ExcludeRemote, NoDelete: r.NoDelete || r.endpoint.NoDelete(),
