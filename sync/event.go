@@ -18,6 +18,7 @@ type RunFinished struct {
 	Endpoint  string
 	Direction Direction
 	Summary   Summary
+	Sent      Summary // of Summary, in a run both ways: what was changed at the server
 	Err       *fault.Error
 }
 

@@ -115,11 +115,20 @@ func (ep *endpoint) ended(now time.Time, o outcome) {
 
 	if err == nil && o.result.Summary.Changed() {
 		ep.engine.mu.Lock()
-		ep.engine.remember(Activity{Endpoint: ep.name, Direction: r.direction, At: now, Summary: o.result.Summary})
+		here, sent := Activity{Endpoint: ep.name, Direction: r.direction, At: now, Summary: o.result.Summary}, o.result.Sent
+		if sent.Changed() {
+			here.Direction, here.Summary = Pull, here.Summary.Without(sent)
+			ep.engine.remember(Activity{Endpoint: ep.name, Direction: Push, At: now, Summary: sent})
+		} else if o.result.TwoWay {
+			here.Direction = Pull
+		}
+		if here.Summary.Changed() {
+			ep.engine.remember(here)
+		}
 		ep.engine.signal()
 		ep.engine.mu.Unlock()
 	}
-	ep.engine.post(RunFinished{Endpoint: ep.name, Direction: r.direction, Summary: o.result.Summary, Err: err})
+	ep.engine.post(RunFinished{Endpoint: ep.name, Direction: r.direction, Summary: o.result.Summary, Sent: o.result.Sent, Err: err})
 	arrived := o.result.Arrived
 	if r.direction == Pull && !o.result.TwoWay {
 		arrived = o.result.Summary.New

@@ -67,6 +67,14 @@ type Summary struct {
 	Unsized  int   `json:"-"`        // in a dry run: messages that Bytes leaves out, since their size is not known
 }
 
+// Without returns what is left of s when part of it is taken away.
+func (s Summary) Without(part Summary) Summary {
+	return Summary{
+		New: s.New - part.New, Deleted: s.Deleted - part.Deleted, Moved: s.Moved - part.Moved, Flagged: s.Flagged - part.Flagged,
+		Edited: s.Edited - part.Edited, Bytes: s.Bytes - part.Bytes, DBBytes: s.DBBytes - part.DBBytes, Conflict: s.Conflict - part.Conflict,
+	}
+}
+
 // Changed reports whether the run changed anything.
 func (s Summary) Changed() bool {
 	return s.New+s.Deleted+s.Moved+s.Flagged+s.Edited+s.Conflict > 0

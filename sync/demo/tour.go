@@ -164,7 +164,7 @@ func (t *Tour) settled(ctx context.Context) error {
 	var difference string
 	var total int
 	same := func(ev sync.Event) bool {
-		if finished, is := ev.(sync.RunFinished); !is || finished.Err != nil || finished.Direction != sync.Push {
+		if finished, is := ev.(sync.RunFinished); !is || finished.Err != nil || finished.Direction == sync.Pull {
 			return false
 		}
 		here, err := synctest.TakeCensus(t.Stage.here.Root)
@@ -209,8 +209,18 @@ func (t *Tour) until(ctx context.Context, matches func(sync.Event) bool) error {
 func (t *Tour) tell(ev sync.Event) {
 	switch ev := ev.(type) {
 	case sync.RunFinished:
-		if ev.Err == nil && ev.Summary.Changed() {
-			t.say("  %s: %s", ev.Direction, words(ev.Summary))
+		if ev.Err != nil {
+			return
+		}
+		direction, summary := ev.Direction, ev.Summary
+		if direction == sync.Both {
+			direction, summary = sync.Pull, ev.Summary.Without(ev.Sent)
+			if ev.Sent.Changed() {
+				defer t.say("  %s: %s", sync.Push, words(ev.Sent))
+			}
+		}
+		if summary.Changed() {
+			t.say("  %s: %s", direction, words(summary))
 		}
 	case sync.ProblemRaised:
 		t.say("  ! %s\n  ! %v\n  ! %s", ev.Problem.Err.Summary(), ev.Problem.Err, ev.Problem.Err.WayOut())
