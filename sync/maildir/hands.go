@@ -81,6 +81,35 @@ func (h *Hands) CreateTemp(f Folder) (*os.File, Place, error) {
 	return os.NewFile(uintptr(fd), p.Path()), p, nil
 }
 
+// Open is [Place.Open].
+func (h *Hands) Open(p Place) (*os.File, error) {
+	d, err := h.dir(p.Folder, p.Sub)
+	if err != nil || path.Base(p.File) != p.File {
+		return p.Open()
+	}
+	var fd int
+	err = ignoreEINTR(func() (err error) {
+		fd, err = unix.Openat(int(d.Fd()), p.File, unix.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		return err
+	})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		h.Close()
+		return p.Open()
+	case err != nil:
+		return nil, &fs.PathError{Op: "open", Path: p.Path(), Err: err}
+	}
+	f := os.NewFile(uintptr(fd), p.Path())
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = p.notRegular()
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
 // Move is [Place.MoveTo].
 func (h *Hands) Move(p, to Place) error {
 	if !p.CanMoveTo(to) {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"smd-applet/sync/maildir"
 )
 
@@ -125,4 +127,40 @@ func TestHandsStayInTheRoot(t *testing.T) {
 		t.Error("moved to another mailbox")
 	}
 	wantFile(t, filepath.Join(home, p.Path()), "x")
+}
+
+func TestHandsOpen(t *testing.T) {
+	t.Parallel()
+	home, folders := handsBox(t, 1)
+	cur := filepath.Join(home, "0", "cur")
+	if err := os.WriteFile(filepath.Join(cur, "1"), []byte("one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Symlink("1", filepath.Join(cur, "link")), os.Mkdir(filepath.Join(cur, "dir"), 0o700), unix.Mkfifo(filepath.Join(cur, "pipe"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	var h maildir.Hands
+	defer h.Close()
+	for name, want := range map[string]string{"1": "one", "link": "", "dir": "", "pipe": "", "none": "", "../../../0/cur/1": "", "": "", "..": ""} {
+		f, err := h.Open(maildir.Place{Folder: folders[0], Sub: "cur", File: name})
+		if err != nil {
+			if want != "" {
+				t.Errorf("%q: %v", name, err)
+			}
+			continue
+		}
+		got, err := io.ReadAll(f)
+		f.Close()
+		if err != nil || string(got) != want || want == "" {
+			t.Errorf("%q has %q, %v; want %q", name, got, err, want)
+		}
+	}
+	if err := errors.Join(os.Rename(cur, cur+".old"), os.Mkdir(cur, 0o700), os.WriteFile(filepath.Join(cur, "2"), []byte("two"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	f, err := h.Open(maildir.Place{Folder: folders[0], Sub: "cur", File: "2"})
+	if err != nil {
+		t.Fatalf("in a directory that took the place of another: %v", err)
+	}
+	f.Close()
 }

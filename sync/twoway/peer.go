@@ -156,6 +156,7 @@ func (p *peer) takeJunk() []agreed.Key {
 // transmit sends what is queued until the peer is closed.
 func (p *peer) transmit() {
 	s := &sender{peer: p}
+	defer s.hands.Close()
 	for {
 		for {
 			list := p.takeControl()
@@ -176,6 +177,7 @@ func (p *peer) transmit() {
 				break
 			}
 		}
+		s.hands.Close()
 		if err := s.flush(); err != nil {
 			p.cancel(err)
 			return
@@ -203,6 +205,7 @@ const packSize = 192 << 10
 // sender packs the content of messages into frames.
 type sender struct {
 	peer   *peer
+	hands  maildir.Hands // of the messages that are queued
 	buf    []byte
 	used   int
 	parts  []smd2.Part
@@ -215,7 +218,7 @@ func (s *sender) body(c content) error {
 	if s.buf == nil {
 		s.buf, s.hasher = make([]byte, packSize), agreed.NewHasher(false)
 	}
-	f, err := c.place.Open()
+	f, err := s.hands.Open(c.place)
 	if err != nil {
 		return s.missing(c, false)
 	}
