@@ -10,7 +10,6 @@ import (
 
 	"smd-applet/sync/agreed"
 	"smd-applet/sync/fault"
-	"smd-applet/sync/maildir"
 	"smd-applet/sync/reconcile"
 	"smd-applet/sync/tracker"
 	"smd-applet/sync/wire/smd2"
@@ -483,6 +482,9 @@ func (a *agent) tellSums(ctx context.Context, files []smd2.File) error {
 }
 
 func (a *agent) tellBodies(items []smd2.GetItem) error {
+	if a.peer.queued()+len(items) > maxAwaited {
+		return fault.New(fault.Protocol, "receive", "", errors.New("too many messages asked for at once"))
+	}
 	for _, item := range items {
 		p, err := a.end.place(item.File.Key, item.File.Mark)
 		if err != nil {
@@ -493,7 +495,8 @@ func (a *agent) tellBodies(items []smd2.GetItem) error {
 	return nil
 }
 
-// maxAwaited bounds the ops whose content is on its way.
+// maxAwaited bounds the ops whose content is on its way, and the messages that
+// wait to be sent.
 const maxAwaited = 16 << 10
 
 // ops does at once what needs no content, and notes the rest.
@@ -605,8 +608,13 @@ func (a *agent) agree(m *smd2.Agree) error {
 	}
 	s := tracker.Settled{Drop: m.Drop, Folders: m.Folders, NoFolders: m.NoFolders, Entries: m.Entries}
 	for _, e := range m.Entries {
-		if _, err := maildir.ParseName(e.Key.Name(e.Mark).String()); err != nil {
-			return fault.New(fault.Protocol, "receive", e.Key.String(), err)
+		if err := errors.Join(checkName(e.Key, e.Mark), a.end.checkFolder(e.Key.Folder)); err != nil {
+			return err
+		}
+	}
+	for _, folder := range m.Folders {
+		if err := a.end.checkFolder(folder); err != nil {
+			return err
 		}
 	}
 	return a.end.settle(s)

@@ -58,11 +58,14 @@ func (e *End) release() {
 }
 
 func (e *End) place(k agreed.Key, m agreed.Mark) (maildir.Place, error) {
-	n := k.Name(m)
-	if _, err := maildir.ParseName(n.String()); err != nil {
-		return maildir.Place{}, fault.New(fault.Protocol, "apply", n.String(), err)
+	err := checkName(k, m)
+	if err == nil {
+		err = e.checkFolder(k.Folder)
 	}
-	p, err := e.Store.Place(n)
+	if err != nil {
+		return maildir.Place{}, err
+	}
+	p, err := e.Store.Place(k.Name(m))
 	if err != nil {
 		return p, fault.New(maildir.KindOf(err), "find the folder", k.Folder, err)
 	}
@@ -71,6 +74,9 @@ func (e *End) place(k agreed.Key, m agreed.Mark) (maildir.Place, error) {
 
 // folder makes a folder where it is missing.
 func (e *End) folder(remote string) (maildir.Folder, error) {
+	if err := e.checkFolder(remote); err != nil {
+		return maildir.Folder{}, err
+	}
 	f, err := e.Store.Folder(remote)
 	if err != nil {
 		return f, fault.New(maildir.KindOf(err), "find the folder", remote, err)
@@ -311,6 +317,9 @@ func (e *End) notePlaced(k agreed.Key, p maildir.Place) error {
 // removeFolder removes a folder that holds no message and nothing else that is
 // not a Maildir's own; else it is [errLeft].
 func (e *End) removeFolder(remote string) error {
+	if err := e.checkFolder(remote); err != nil {
+		return err
+	}
 	f, err := e.Store.Folder(remote)
 	if err != nil {
 		return fault.New(maildir.KindOf(err), "find the folder", remote, err)

@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"smd-applet/sync/agreed"
 	"smd-applet/sync/fault"
 	"smd-applet/sync/hooks"
-	"smd-applet/sync/maildir"
 	"smd-applet/sync/reconcile"
 	"smd-applet/sync/tracker"
 	"smd-applet/sync/wire/smd2"
@@ -52,6 +52,9 @@ func (r *run) exchange(ctx context.Context) error {
 		return err
 	}
 	if err := r.deletions(); err != nil {
+		return err
+	}
+	if err := r.proceed(ctx); err != nil { // with what is brought back
 		return err
 	}
 	if err := r.await(ctx, idle); err != nil {
@@ -108,6 +111,9 @@ func (r *run) changes(m *smd2.Changes) error {
 	}
 	r.told = m.Last
 	for _, f := range m.MadeFolders {
+		if err := r.end.checkFolder(f); err != nil {
+			return err
+		}
 		r.made[f] = true
 	}
 	for _, f := range m.GoneFolders {
@@ -148,18 +154,16 @@ func (r *run) changes(m *smd2.Changes) error {
 	return nil
 }
 
-// checkChange refuses names that no end can have.
+// checkChange refuses what no end can have done.
 func checkChange(c reconcile.Change) error {
-	names := []maildir.Name{c.Key.Name(agreed.Mark{Sub: "cur"})}
-	if c.Kind != reconcile.Gone {
-		names = append(names, c.Place().Name(c.Mark))
+	if c.Kind < reconcile.New || c.Kind > reconcile.Damaged || c.Size < 0 {
+		return fault.New(fault.Protocol, "receive", c.Key.String(), fmt.Errorf("a change of kind %d and size %d", c.Kind, c.Size))
 	}
-	for _, n := range names {
-		if _, err := maildir.ParseName(n.String()); err != nil {
-			return fault.New(fault.Protocol, "receive", n.String(), err)
-		}
+	err := checkName(c.Key, agreed.Mark{Sub: "cur"})
+	if c.Kind != reconcile.Gone && err == nil {
+		err = checkName(c.Place(), c.Mark)
 	}
-	return nil
+	return err
 }
 
 func (r *run) summed(sums []agreed.Sum) error {

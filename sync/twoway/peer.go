@@ -108,6 +108,13 @@ func (p *peer) sendBody(c content) {
 	p.rouse()
 }
 
+// queued is how many messages wait to be sent.
+func (p *peer) queued() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.bodies)
+}
+
 func (p *peer) rouse() {
 	select {
 	case p.wake <- struct{}{}:

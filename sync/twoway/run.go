@@ -81,16 +81,17 @@ type run struct {
 	log    *slog.Logger
 	result *Result
 
-	begun    *smd2.Begun
-	agreed   bool // both ends remember the same
-	folders  answer[smd2.FolderDigest]
-	listings []answer[agreed.Entry] // as asked for
-	told     bool                   // the agent has told all its changes
-	asked    int                    // Next without an answer
-	sums     [][]reconcile.Change   // asked for, in order
-	gone     map[string]bool        // agreed folders that are gone there
-	made     map[string]bool        // folders that appeared there
-	ended    *smd2.Ended
+	begun   *smd2.Begun
+	agreed  bool // both ends remember the same
+	folders answer[smd2.FolderDigest]
+	listing answer[agreed.Entry]
+	told    bool                 // the agent has told all its changes
+	asked   int                  // Next without an answer
+	sums    [][]reconcile.Change // asked for, in order
+	gone    map[string]bool      // agreed folders that are gone there
+	made    map[string]bool      // folders that appeared there
+	ending  bool                 // End was said
+	ended   *smd2.Ended
 
 	taken   map[agreed.Key]bool // local changes that have been decided on
 	cursor  *tracker.Cursor     // over the local changes
@@ -126,8 +127,21 @@ type flushed struct {
 
 // answer gathers the parts of an answer.
 type answer[T any] struct {
+	asked bool
 	items []T
 	last  bool
+}
+
+// maxAnswer bounds what is gathered: more than this end could hold anyway.
+const maxAnswer = 4 << 20
+
+// take adds a part, and reports whether one was to come.
+func (a *answer[T]) take(items []T, last bool) bool {
+	if !a.asked || a.last || len(a.items)+len(items) > maxAnswer {
+		return false
+	}
+	a.items, a.last = append(a.items, items...), last
+	return true
 }
 
 // fetch is a message to get from the agent.
@@ -195,6 +209,7 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 	r.step(Agreeing)
+	r.ending = true
 	r.send(&smd2.End{})
 	if err := r.await(ctx, func() bool { return r.ended != nil }); err != nil {
 		return err
@@ -301,17 +316,18 @@ func (r *run) handle(msg any) error {
 	case *smd2.Progress:
 		r.step(Comparing)
 	case *smd2.Begun:
-		r.begun = m
-	case *smd2.Folders:
-		r.folders.items = append(r.folders.items, m.Folders...)
-		r.folders.last = m.Last
-	case *smd2.Listing:
-		if len(r.listings) == 0 {
+		if r.begun != nil {
 			return unexpected(msg)
 		}
-		l := &r.listings[len(r.listings)-1]
-		l.items = append(l.items, m.Entries...)
-		l.last = m.Last
+		r.begun = m
+	case *smd2.Folders:
+		if !r.folders.take(m.Folders, m.Last) {
+			return unexpected(msg)
+		}
+	case *smd2.Listing:
+		if !r.listing.take(m.Entries, m.Last) {
+			return unexpected(msg)
+		}
 	case *smd2.Changes:
 		return r.changes(m)
 	case *smd2.Sums:
@@ -321,6 +337,9 @@ func (r *run) handle(msg any) error {
 	case *smd2.Outcomes:
 		return r.outcomes(m.Items)
 	case *smd2.Ended:
+		if !r.ending {
+			return unexpected(msg)
+		}
 		r.ended = m
 	case *smd2.Failure:
 		f := m.Err()
@@ -355,7 +374,7 @@ func (r *run) heal(ctx context.Context) (bool, error) {
 	if r.agreed || r.opt.DryRun {
 		return false, nil
 	}
-	r.folders = answer[smd2.FolderDigest]{}
+	r.folders = answer[smd2.FolderDigest]{asked: true}
 	r.send(&smd2.Folders{})
 	if err := r.await(ctx, func() bool { return r.folders.last }); err != nil {
 		return false, err
@@ -410,13 +429,13 @@ func (r *run) touch(folder string) {
 
 // intersect drops at both ends what only one of them agreed on in a folder.
 func (r *run) intersect(ctx context.Context, folder string) error {
-	r.listings = append(r.listings[:0], answer[agreed.Entry]{})
+	r.listing = answer[agreed.Entry]{asked: true}
 	r.send(&smd2.List{Folder: folder})
-	if err := r.await(ctx, func() bool { return r.listings[0].last }); err != nil {
+	if err := r.await(ctx, func() bool { return r.listing.last }); err != nil {
 		return err
 	}
 	theirs := make(map[string]agreed.Entry)
-	for _, e := range r.listings[0].items {
+	for _, e := range r.listing.items {
 		theirs[e.Key.Unique] = e
 	}
 	var mine, drop []agreed.Key
