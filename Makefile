@@ -12,6 +12,7 @@ PREFIX   ?= /usr/local
 OUTPUT   ?= bin/smd-applet
 ARCHS    ?= amd64 arm64
 FUZZTIME ?= 30s
+HISTORIES ?= 5000
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo 0.1.0-dev)
 COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
@@ -33,11 +34,14 @@ LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 demo: build
 	bin/smd-applet demo
 
+# HISTORIES: how many random histories of two mailboxes are synced, in each of two
+# halves; under the race detector fewer, which are other ones.
 # CI=1: a test whose program is missing fails instead of being skipped. The race
 # detector needs cgo, so a C compiler; what is released is built without.
 test:
 	.ci/install-test-tools
 	.ci/check
+	CI=1 go test $(TAGS) -run '^TestHistories$$' ./sync/twoway -rapid.checks $(HISTORIES)
 	CI=1 CGO_ENABLED=1 go test -race $(TAGS) -timeout 15m ./...
 
 build: bin/copyright

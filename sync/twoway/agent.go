@@ -215,8 +215,31 @@ func (a *agent) tell(ctx context.Context) {
 	}
 	// Without the lock: what is found is a hint, the run looks again.
 	if a.end.Stir(ctx, a.watch) {
-		a.peer.send(&smd2.Changed{})
+		a.peer.send(a.hint())
 	}
+}
+
+// maxHints bounds the new messages that come with a hint.
+const maxHints = 64
+
+// hint tells that there are changes. Small new messages come along, so that they
+// are there before the run that tells of them.
+func (a *agent) hint() *smd2.Changed {
+	var found smd2.Changes
+	for _, c := range a.end.Tracker.Cursor().Next(maxHints) {
+		if c.Kind == reconcile.New {
+			found.Changes = append(found.Changes, c)
+		}
+	}
+	a.along(&found)
+	m := &smd2.Changed{}
+	for i, content := range found.Contents {
+		if len(content) > 0 {
+			m.Changes = append(m.Changes, found.Changes[i])
+			m.Contents = append(m.Contents, content)
+		}
+	}
+	return m
 }
 
 func (a *agent) takeWatch() {
@@ -345,6 +368,7 @@ const (
 // along adds the content of small new messages to their changes.
 func (a *agent) along(m *smd2.Changes) {
 	room := int64(maxAlongAll)
+	h, scratch := agreed.NewHasher(false), make([]byte, 32<<10)
 	for i := range m.Changes {
 		c := &m.Changes[i]
 		if c.Kind != reconcile.New || c.Size > maxAlong || c.Size > room {
@@ -355,11 +379,11 @@ func (a *agent) along(m *smd2.Changes) {
 			continue
 		}
 		var content bytes.Buffer
-		a.end.hasher.Reset()
-		if err := p.ReadTo(io.MultiWriter(&content, a.end.hasher), a.end.scratch); err != nil {
+		h.Reset()
+		if err := p.ReadTo(io.MultiWriter(&content, h), scratch); err != nil {
 			continue // it is asked for, and found missing
 		}
-		sum, err := a.end.hasher.Sum()
+		sum, err := h.Sum()
 		if err != nil || int64(content.Len()) > room {
 			continue
 		}

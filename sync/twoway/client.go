@@ -1,6 +1,7 @@
 package twoway
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"smd-applet/sync/fault"
+	"smd-applet/sync/reconcile"
 	"smd-applet/sync/wire/smd2"
 )
 
@@ -25,7 +27,8 @@ type Client struct {
 	changed chan struct{} // one slot
 	gone    chan struct{} // closed when the line is
 	mu      stdsync.Mutex
-	err     error // why
+	err     error  // why
+	hints   []hint // what came with Changed
 	wait    stdsync.WaitGroup
 }
 
@@ -96,7 +99,8 @@ func (c *Client) pump() {
 				c.peer.cancel(r.err)
 				return
 			}
-			if _, ok := r.msg.(*smd2.Changed); ok {
+			if m, ok := r.msg.(*smd2.Changed); ok {
+				c.keep(m)
 				select {
 				case c.changed <- struct{}{}:
 				default:
@@ -114,6 +118,34 @@ func (c *Client) pump() {
 			}
 		}
 	}
+}
+
+// hint is a new message of the agent's that came before it was asked for.
+type hint struct {
+	change  reconcile.Change
+	content []byte
+}
+
+// maxKept bounds the hints that wait for a run.
+const maxKept = 2 * maxHints
+
+// keep keeps what came with a hint: the line's buffer is used again.
+func (c *Client) keep(m *smd2.Changed) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, change := range m.Changes {
+		if i < len(m.Contents) && len(c.hints) < maxKept && len(m.Contents[i]) <= maxAlong {
+			c.hints = append(c.hints, hint{change, bytes.Clone(m.Contents[i])})
+		}
+	}
+}
+
+func (c *Client) takeHints() []hint {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	hints := c.hints
+	c.hints = nil
+	return hints
 }
 
 func (c *Client) end(err error) {

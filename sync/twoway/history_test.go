@@ -186,7 +186,16 @@ func newHistory(t testing.TB, r *rapid.T) *history {
 // TestHistories lets people do anything at both ends, with syncs between.
 func TestHistories(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(r *rapid.T) {
+	for _, half := range []string{"first", "second"} { // side by side: a sync waits for its other end
+		t.Run(half+" half", func(t *testing.T) {
+			t.Parallel()
+			rapid.Check(t, anyHistory(t))
+		})
+	}
+}
+
+func anyHistory(t *testing.T) func(r *rapid.T) {
+	return func(r *rapid.T) {
 		h := newHistory(t, r)
 		defer os.RemoveAll(h.client.home)
 		defer os.RemoveAll(h.side.home)
@@ -202,5 +211,5 @@ func TestHistories(t *testing.T) {
 			h.note("sync: here %+v there %+v", res.Here, res.There)
 			h.check()
 		}
-	})
+	}
 }

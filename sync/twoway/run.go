@@ -229,6 +229,16 @@ func (r *run) begin(ctx context.Context, full bool) error {
 	if err := r.look(ctx, full); err != nil {
 		return r.local(err)
 	}
+	hints := r.client.takeHints()
+	if !full && len(hints) > 0 && r.opt.Pull && !r.opt.DryRun {
+		err := r.early(hints)
+		if err == nil {
+			err = t.Refresh(ctx, false)
+		}
+		if err != nil {
+			return r.local(err)
+		}
+	}
 	err := r.end.DB.View(func(tx *agreed.Tx) error {
 		begin.Digest = tx.Digest()
 		return nil

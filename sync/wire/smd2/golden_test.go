@@ -75,6 +75,7 @@ var golden = func() *oneOfEach {
 		Outcomes: Outcomes{Items: []Outcome{{ID: 8, Left: true, Sum: sum}}},
 		Agree:    Agree{Entries: []agreed.Entry{entry}, Drop: []agreed.Key{there}, Folders: []string{"Mail/.a"}, NoFolders: []string{"Mail/.b"}},
 		Ended:    Ended{Digest: digest(3), Again: true},
+		Changed:  Changed{Changes: []reconcile.Change{{Kind: reconcile.New, Key: key, To: there, Mark: mark, Sum: sum, Size: 12}}, Contents: []Data{Data("Subject: x\n\n")}},
 		Progress: Progress{Done: 10, Total: 20},
 		Failure:  Failure{Kind: "locked", Op: "lock", Path: "Mail", Text: "another run has it", Hint: "wait", Context: "locking", Fatal: true, Cause: "busy"},
 	}

@@ -193,7 +193,12 @@ type Ended struct {
 }
 
 // Changed tells, between two runs, that the agent's mailbox has changes ("←").
-type Changed struct{}
+type Changed struct {
+	// Changes are small new messages, and Contents what is in them: a hint, which
+	// the client may take at once. The run that follows tells of them again.
+	Changes  []reconcile.Change `cbor:"1,keyasint,omitempty"`
+	Contents []Data             `cbor:"2,keyasint,omitempty"`
+}
 
 // Cancel ends the run going on ("→"); the agent answers Ended as soon as it can.
 type Cancel struct{}
