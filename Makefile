@@ -5,6 +5,7 @@
 # make packages [ARCHS='amd64 arm64']   deb, rpm, apk and Arch packages, in ./bin/packages
 # make packages-test   the deb in a Debian of its own; needs root and a mirror
 # make pictures  docs/images anew
+# make crash [NTH=1]   dies at every (n-th) step of every session, at either end
 # make fuzz [FUZZTIME=30s], make bench, make cover
 # make bench-scenarios [BENCH='-n 100000']   whole runs beside other tools; writes docs/performance.md
 
@@ -72,6 +73,10 @@ pictures:
 
 fuzz:
 	.ci/fuzz $(FUZZTIME)
+
+NTH ?= 1
+crash:
+	SMD_APPLET_CRASH=$(NTH) CGO_ENABLED=0 go test $(TAGS) -count 1 -timeout 6h -v -run 'TestCrashMatrix$$' ./cmd/smd-applet | grep -E 'steps:|FAIL|^ok'
 
 bench:
 	go test $(TAGS) -run '^$$' -bench . -benchmem ./...

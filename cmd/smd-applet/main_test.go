@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"syscall"
 	"testing"
+
+	"smd-applet/sync/synctest/steps"
 )
 
 // What the test binary is asked to be by its environment, in place of tests.
@@ -24,6 +26,9 @@ func TestMain(m *testing.M) {
 	}
 	if play := os.Getenv(asPlayer); play != "" {
 		os.Exit(perform(play, os.Args[1:]))
+	}
+	if status, ran := steps.Main(); ran {
+		os.Exit(status)
 	}
 	os.Exit(m.Run())
 }

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 
+	"smd-applet/sync/durable"
 	"smd-applet/sync/fault"
 )
 
@@ -79,7 +80,7 @@ func (p Paths) HooksDir(when, what string) string {
 // Make creates ~/.smd and the log directory, the user's alone.
 func (p Paths) Make() error {
 	for _, dir := range []string{p.SMD(), p.LogDir()} {
-		if err := os.MkdirAll(dir, 0o700); err != nil {
+		if err := durable.MkdirAll(dir, 0o700); err != nil {
 			return fault.New(fault.Permission, "create the state directory", dir, err)
 		}
 	}

@@ -13,13 +13,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // WriteFile replaces the file at path by what write produces. After a crash
 // either the old or the new content is there, whole.
 func WriteFile(path string, perm fs.FileMode, write func(io.Writer) error) error {
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".tmp-*")
+	f, err := os.CreateTemp(dir, tempPrefix(path)+"*")
 	if err != nil {
 		return err
 	}
@@ -33,6 +34,45 @@ func WriteFile(path string, perm fs.FileMode, write func(io.Writer) error) error
 		return fmt.Errorf("make the rename durable: %w", err)
 	}
 	return nil
+}
+
+// tempPrefix begins the names of unfinished files that are to become path.
+func tempPrefix(path string) string { return "." + filepath.Base(path) + ".tmp-" }
+
+// Sweep removes what crashes in [WriteFile] left beside path. The caller sees to
+// it that nobody else is writing that file.
+func Sweep(path string) error {
+	dir := filepath.Dir(path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), tempPrefix(path)) {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
+}
+
+// MkdirAll is [os.MkdirAll] whose new directories survive a power cut.
+func MkdirAll(dir string, perm fs.FileMode) error {
+	if _, err := os.Stat(dir); err == nil {
+		return os.MkdirAll(dir, perm) // an error where it is a file
+	}
+	parent := filepath.Dir(dir)
+	if parent != dir {
+		if err := MkdirAll(parent, perm); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, perm); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return SyncDir(parent)
 }
 
 func fill(f *os.File, perm fs.FileMode, write func(io.Writer) error) error {

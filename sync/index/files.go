@@ -59,6 +59,16 @@ func digest(path string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
+// Sweep removes what crashes left beside the files, but no file that can still
+// be of use. The caller holds the pair's lock.
+func (f Files) Sweep() error {
+	var errs []error
+	for _, path := range []string{f.DB, f.New(), f.mtime(), f.mtimeNew(), f.Patch()} {
+		errs = append(errs, durable.Sweep(path))
+	}
+	return errors.Join(append(errs, remove(f.Patch()))...)
+}
+
 // Commit makes the new state the agreed one, durably. The time of the scan
 // follows the state it belongs to: a crash between the two only costs reading
 // some messages again.

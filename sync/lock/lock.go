@@ -185,10 +185,13 @@ func Loop(home string) (l *Lock, pid int, err error) {
 }
 
 func writePid(path string) error {
-	err := durable.WriteFile(path, 0o600, func(w io.Writer) error {
-		_, err := fmt.Fprintln(w, os.Getpid())
-		return err
-	})
+	err := durable.Sweep(path)
+	if err == nil {
+		err = durable.WriteFile(path, 0o600, func(w io.Writer) error {
+			_, err := fmt.Fprintln(w, os.Getpid())
+			return err
+		})
+	}
 	if err != nil {
 		return fault.New(fault.Permission, "lock", path, err)
 	}

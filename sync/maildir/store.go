@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"smd-applet/sync/durable"
 	"smd-applet/sync/fault"
 )
 
@@ -77,7 +78,7 @@ func Open(home string, boxes []Box, tr Translator, create bool) (*Store, error) 
 
 func openRoot(dir string, create bool) (*os.Root, error) {
 	if create {
-		err := os.MkdirAll(dir, 0o700)
+		err := durable.MkdirAll(dir, 0o700)
 		if errors.Is(err, unix.ENOTDIR) {
 			return nil, fault.New(fault.MailboxMissing, "create the mailbox", dir, err)
 		}

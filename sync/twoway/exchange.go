@@ -373,6 +373,9 @@ func (r *run) start(tx *agreed.Tx, t *task) error {
 			r.tally(&r.result.Here, op)
 		}
 	}
+	if err := r.settleBefore(t); err != nil {
+		return r.local(err)
+	}
 	for _, op := range t.There {
 		if op.Kind == reconcile.Put || op.Kind == reconcile.Replace {
 			t.pending++
@@ -382,6 +385,17 @@ func (r *run) start(tx *agreed.Tx, t *task) error {
 	}
 	r.check(t)
 	return nil
+}
+
+// settleBefore makes names durable that were given here before content is sent
+// under them: else a power cut here would leave the other end with a message of
+// its own, and the next run would send the content again.
+func (r *run) settleBefore(t *task) error {
+	content := func(op reconcile.Op) bool { return op.Kind == reconcile.Put || op.Kind == reconcile.Replace }
+	if !slices.ContainsFunc(t.There, content) || !slices.ContainsFunc(t.Here, func(op reconcile.Op) bool { return !content(op) }) {
+		return nil
+	}
+	return r.end.dirs.Sync()
 }
 
 // take takes a message that came along with the change.

@@ -201,7 +201,7 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 	if healed {
-		if err := r.begin(ctx, false); err != nil {
+		if err := r.begin(ctx, false); err != nil || r.begun.Closed {
 			return err
 		}
 	}

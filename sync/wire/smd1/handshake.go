@@ -20,6 +20,11 @@ import (
 func (c *Conn) Agree(files index.Files, readOnly bool) error {
 	var mine Digests
 	var err error
+	if !readOnly {
+		if err := files.Sweep(); err != nil {
+			return fault.New(fault.Internal, "clean up after a crash", files.DB, err)
+		}
+	}
 	if mine.DB, mine.New, err = files.Digests(); err != nil {
 		return fault.New(fault.Internal, "read the agreed state", files.DB, err)
 	}
