@@ -256,8 +256,9 @@ func (e *End) replace(tx *agreed.Tx, a *arrival, to maildir.Place) error {
 // replaceDamaged puts the other end's copy in the place of a damaged message,
 // which is kept aside unless it is empty.
 func (e *End) replaceDamaged(from maildir.Place, st fs.FileInfo, temp, to maildir.Place) error {
+	samePlace := from.CanMoveTo(to) && from.Rel() == to.Rel()
 	if st.Size() == 0 {
-		if from.Rel() == to.Rel() {
+		if samePlace {
 			return to.ReplaceWith(temp)
 		}
 		if err := temp.MoveTo(to); err != nil {
@@ -268,10 +269,26 @@ func (e *End) replaceDamaged(from maildir.Place, st fs.FileInfo, temp, to maildi
 	unique, _ := maildir.SplitFlags(from.File)
 	aside := from
 	aside.File = maildir.FreshUnique() + from.File[len(unique):]
-	if err := from.MoveTo(aside); err != nil {
+	// At no moment is there no file of the message's name: that would be a deletion
+	// to the next look, should this be the last step.
+	linked := samePlace && from.Folder.Root.Link(from.Rel(), aside.Rel()) == nil
+	var err error
+	switch {
+	case linked:
+		err = to.ReplaceWith(temp)
+	case samePlace: // the file system knows no second name of a file
+		if err = from.MoveTo(aside); err == nil {
+			err = temp.MoveTo(to)
+		}
+	default:
+		if err = temp.MoveTo(to); err == nil {
+			err = from.MoveTo(aside)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	e.dirs.Add(aside)
 	e.Log.Warn("a damaged message was replaced by the other end's copy, and kept", "message", to.Path(), "kept", aside.Path())
-	return temp.MoveTo(to)
+	return nil
 }
