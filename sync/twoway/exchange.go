@@ -35,9 +35,6 @@ func (r *run) exchange(ctx context.Context) error {
 		return err
 	}
 	r.cursor = r.end.Tracker.Cursor()
-	if err := r.proceed(ctx); err != nil {
-		return err
-	}
 	idle := func() bool { return r.cursor == nil && r.tasks == 0 }
 	if err := r.await(ctx, idle); err != nil {
 		return err
@@ -52,9 +49,6 @@ func (r *run) exchange(ctx context.Context) error {
 		return err
 	}
 	if err := r.deletions(); err != nil {
-		return err
-	}
-	if err := r.proceed(ctx); err != nil { // with what is brought back
 		return err
 	}
 	if err := r.await(ctx, idle); err != nil {
@@ -91,6 +85,7 @@ func (r *run) proceed(ctx context.Context) error {
 			return err
 		}
 	}
+	r.sendOps()
 	r.fetch()
 	r.sendContent()
 	if !r.flying && (r.in.full() || len(r.wanted) == 0 && r.open == nil && len(r.in.batch) > 0) {
@@ -210,6 +205,7 @@ func (r *run) theirs(tx *agreed.Tx, c reconcile.Change) error {
 	}
 	if mine != nil {
 		r.taken[mine.Key] = true
+		r.taken[c.Key] = true // where it will be
 	}
 	if !r.opt.Pull && mine == nil {
 		return nil
@@ -294,12 +290,18 @@ func (r *run) localChanges(ctx context.Context) error {
 		r.cursor = nil
 		return nil
 	}
-	if !r.opt.Push {
-		return nil
-	}
 	return r.end.DB.View(func(tx *agreed.Tx) error {
 		for _, c := range list {
 			if r.taken[c.Key] {
+				continue
+			}
+			if gone, err := r.takeBack(tx, c); gone || err != nil {
+				if err != nil {
+					return err
+				}
+				continue
+			}
+			if !r.opt.Push {
 				continue
 			}
 			var d reconcile.Decision
@@ -417,12 +419,22 @@ func (r *run) take(t *task, op reconcile.Op) error {
 	return nil
 }
 
-// tell sends an op that needs no content.
+// tell has the agent do an op that needs no content.
 func (r *run) tell(t *task, op reconcile.Op) {
 	t.pending++
 	r.nextID++
 	r.ops[r.nextID] = &opSent{r.nextID, op, t}
-	r.send(&smd2.Ops{Items: []smd2.OpItem{{ID: r.nextID, Op: op}}})
+	r.untold = append(r.untold, smd2.OpItem{ID: r.nextID, Op: op})
+}
+
+// sendOps sends the ops that need no content, many at once: the agent makes those
+// of a message durable together.
+func (r *run) sendOps() {
+	for len(r.untold) > 0 {
+		n := min(len(r.untold), chunk)
+		r.send(&smd2.Ops{Items: r.untold[:n:n]})
+		r.untold = r.untold[n:]
+	}
 }
 
 // queue has a message fetched. By then the agent has it where both will.

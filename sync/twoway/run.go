@@ -106,6 +106,7 @@ type run struct {
 	fetches []fetch            // waiting for their turn
 	wanted  []fetch            // asked for, in order
 	window  int64              // bytes asked for
+	untold  []smd2.OpItem      // without content, to be sent
 	ops     map[uint64]*opSent // sent, without an outcome
 	pushing int64              // bytes of these
 	waiting []*opSent          // ops whose content waits for its turn
@@ -117,7 +118,8 @@ type run struct {
 	flushed chan flushed // one batch at a time
 	flying  bool
 
-	holds holds
+	holds        holds
+	arrivedEarly map[agreed.Key]agreed.Entry // put in place before they were agreed on
 }
 
 type flushed struct {
@@ -296,6 +298,9 @@ func (r *run) close() {
 
 // await handles what comes until the condition holds.
 func (r *run) await(ctx context.Context, done func() bool) error {
+	if err := r.proceed(ctx); err != nil {
+		return err
+	}
 	for !done() {
 		select {
 		case msg := <-r.client.msgs:
@@ -372,6 +377,11 @@ func (r *run) finish() error {
 	return r.end.DB.Update(func(tx *agreed.Tx) error {
 		if digest := tx.Digest(); digest != r.ended.Digest {
 			r.log.Warn("the two ends' states differ after the run: the next one compares them")
+		}
+		if len(r.arrivedEarly) > 0 {
+			if err := tx.SetMeta(metaEarly, nil); err != nil {
+				return err
+			}
 		}
 		return r.holds.save(tx, r.opt)
 	})
