@@ -95,17 +95,28 @@ func (t *Tree) tell() {
 	}
 }
 
-func (t *Tree) note(into map[string]bool, local string) {
+// noteFile says that a file changed.
+func (t *Tree) noteFile(local string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.files) >= maxPaths {
 		t.all, t.files = true, make(map[string]bool)
 	}
-	if into == nil {
-		t.all = true
-		return
-	}
-	into[local] = true
+	t.files[local] = true
+}
+
+// noteFolder says that anything may have changed in a folder.
+func (t *Tree) noteFolder(local string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.folders[local] = true
+}
+
+// noteAll says that anything may have changed.
+func (t *Tree) noteAll() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.all = true
 }
 
 func (t *Tree) local(path string) string {
@@ -198,7 +209,7 @@ func (t *Tree) follow(ctx context.Context, fsw *fsnotify.Watcher, roots []string
 					t.log.Warn("the mailbox is not watched any more", "err", err)
 				}
 			}
-			t.note(nil, "")
+			t.noteAll()
 			t.tell()
 		}
 	}
@@ -214,7 +225,7 @@ func (t *Tree) event(fsw *fsnotify.Watcher, e fsnotify.Event) bool {
 		if strings.HasPrefix(base, ".") {
 			return false
 		}
-		t.note(t.files, t.local(e.Name))
+		t.noteFile(t.local(e.Name))
 		return true
 	}
 	if noise(base) {
@@ -228,7 +239,7 @@ func (t *Tree) event(fsw *fsnotify.Watcher, e fsnotify.Event) bool {
 		if err := t.add(fsw, e.Name); err != nil {
 			t.log.Warn("a new folder is not watched: it is looked at from time to time", "folder", t.local(e.Name), "cause", err)
 		}
-		t.note(nil, "")
+		t.noteAll()
 		return true
 	}
 	if _, known := t.dirs[e.Name]; known && (e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename)) {
@@ -238,7 +249,7 @@ func (t *Tree) event(fsw *fsnotify.Watcher, e fsnotify.Event) bool {
 				delete(t.dirs, dir)
 			}
 		}
-		t.note(nil, "")
+		t.noteAll()
 		return true
 	}
 	return false
@@ -263,10 +274,10 @@ func (t *Tree) walkAll(roots []string) bool {
 			}
 			found = true
 			if name := filepath.Base(path); known && (name == "cur" || name == "new") {
-				t.note(t.folders, t.local(filepath.Dir(path)))
+				t.noteFolder(t.local(filepath.Dir(path)))
 				return nil
 			}
-			t.note(nil, "")
+			t.noteAll()
 			return nil
 		})
 		if err != nil {
@@ -276,7 +287,7 @@ func (t *Tree) walkAll(roots []string) bool {
 	for path := range t.dirs {
 		if !seen[path] {
 			delete(t.dirs, path)
-			t.note(nil, "")
+			t.noteAll()
 			found = true
 		}
 	}
