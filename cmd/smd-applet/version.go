@@ -20,7 +20,7 @@ func newVersion() *cobra.Command {
 		Short: "print the version, the commit and the dialects spoken",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "smd-applet %s (commit %s), speaks smd/%s\n", version, commit, smd1.Version)
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "smd-applet %s (commit %s), speaks smd/2 and smd/%s\n", version, commit, smd1.Version)
 			return err
 		},
 	}
