@@ -20,6 +20,10 @@ const (
 	batchBytes = 32 << 20
 )
 
+// startWriteback is the size from which a message is pushed towards the disk by
+// itself: for smaller ones the call costs more than it saves.
+const startWriteback = 64 << 10
+
 // arrival is a message on its way from the other end into tmp.
 type arrival struct {
 	id      uint64
@@ -88,7 +92,9 @@ func (in *installer) open(id uint64, op reconcile.Op) (*arrival, error) {
 // close ends an arrival and compares it with what its sender read and what was
 // wanted. One that is something else is left.
 func (in *installer) close(a *arrival, read agreed.Sum) error {
-	durable.StartWriteback(a.file)
+	if a.size >= startWriteback {
+		durable.StartWriteback(a.file)
+	}
 	st, err := a.file.Stat()
 	err = errors.Join(err, a.file.Close())
 	a.file = nil
