@@ -45,16 +45,12 @@ func (t *Tracker) Refresh(ctx context.Context, all bool) (err error) {
 	})
 }
 
-// The names of what an import leaves in the state's meta data.
-const (
-	metaLegacy = "legacy"
-	// MetaSince is the Unix time, in nanoseconds and decimal, at which the scan
-	// of an imported state began: files older than that are as it says.
-	MetaSince = "since"
-)
+// MetaSince is the meta value of the Unix time, in nanoseconds and decimal, at
+// which the scan of an imported state began: files older than that are as it says.
+const MetaSince = "since"
 
 func (t *Tracker) readMeta(tx *agreed.Tx) {
-	t.legacy = len(tx.Meta(metaLegacy)) > 0
+	t.legacy = len(tx.Meta(agreed.LegacyMeta)) > 0
 	t.since, _ = strconv.ParseInt(string(tx.Meta(MetaSince)), 10, 64)
 }
 

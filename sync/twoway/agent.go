@@ -202,9 +202,7 @@ func (a *agent) endRun() {
 		a.Log.Warn("a lock was not given back", "err", err)
 	}
 	a.end.release()
-	if err := a.end.DB.Release(); err != nil {
-		a.Log.Warn("the agreed state was not released", "err", err)
-	}
+	a.peer.conn.Release()
 }
 
 // tell looks where the watch saw something, and tells the client when there is

@@ -52,9 +52,13 @@ func (e *End) reset() {
 	}
 }
 
-// release gives memory back that only a run needs.
+// release gives back what only a run needs: memory, and the agreed state, which
+// others may want to open between two runs.
 func (e *End) release() {
 	e.dirs, e.made, e.placed, e.hasher, e.scratch = nil, nil, nil, nil, nil
+	if err := e.DB.Release(); err != nil {
+		e.Log.Warn("the agreed state was not released", "err", err)
+	}
 }
 
 func (e *End) place(k agreed.Key, m agreed.Mark) (maildir.Place, error) {

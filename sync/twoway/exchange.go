@@ -330,7 +330,6 @@ func (r *run) decided(tx *agreed.Tx, d reconcile.Decision, k agreed.Key) error {
 	t := &task{Decision: d}
 	removes := func(op reconcile.Op) bool { return op.Kind == reconcile.Remove }
 	if slices.ContainsFunc(d.Here, removes) || slices.ContainsFunc(d.There, removes) {
-		t.remove = true
 		r.removes = append(r.removes, t)
 		return nil
 	}

@@ -292,3 +292,30 @@ func TestCutHistories(t *testing.T) {
 		}
 	})
 }
+
+// Between two runs the agreed state is open to others, such as whoever decides
+// about held deletions while the line stays open.
+func TestStateIsFreeBetweenRuns(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	generate(t, p.side, 20, 1)
+	line, err := p.resident(t.Context(), observe(p.client.home), observe(p.side.home))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := line.run(t.Context(), p.opt); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*side{p.client, p.side} {
+		db, err := agreed.Open(filepath.Join(s.home, "state"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := line.close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -167,7 +167,6 @@ type task struct {
 	renames  int    // of these, renames at the agent
 	failed   bool   // an op was left
 	missing  bool   // because the message is gone, or none: the next look tells
-	remove   bool   // it deletes
 	folder   string // it is about a folder,
 	noFolder bool   // which goes
 }
@@ -294,6 +293,7 @@ func (r *run) close() {
 	}
 	_ = discardAll(r.in.take())
 	r.end.release()
+	r.client.peer.conn.Release()
 }
 
 // await handles what comes until the condition holds.
