@@ -247,13 +247,9 @@ const farewell = 2 * time.Second
 // openEnd opens this end's mailbox and its agreed state, which begins with what
 // SMD agreed on, if it did.
 func (r *session) openEnd(translator maildir.Translator, excluded func(string) bool) (*twoway.End, error) {
-	boxes := make([]maildir.Box, len(r.endpoint.Mailboxes))
-	for i, m := range r.endpoint.Mailboxes {
-		boxes[i] = maildir.Box{Local: m.Local, Remote: m.Remote}
-	}
 	path := stateFile(r.Paths, r.endpoint.ClientName, r.endpoint.RemoteMailboxes())
 	_, missing := os.Stat(path)
-	store, err := maildir.Open(r.Paths.Home, boxes, translator, missing != nil && !r.DryRun && r.direction != Push)
+	store, err := maildir.Open(r.Paths.Home, r.boxes(), translator, missing != nil && !r.DryRun && r.direction != Push)
 	if r.DryRun && missing != nil && r.isNew() && fault.Is(err, fault.MailboxMissing) {
 		return nil, errNoAgent // what smd 1.3 tells before the first sync is all there is to tell
 	}

@@ -254,6 +254,15 @@ func (r *session) locked(ctx context.Context) (Result, error) {
 	return result, err
 }
 
+// boxes are the mailboxes as both ends name them.
+func (r *session) boxes() []maildir.Box {
+	boxes := make([]maildir.Box, len(r.endpoint.Mailboxes))
+	for i, m := range r.endpoint.Mailboxes {
+		boxes[i] = maildir.Box{Local: m.Local, Remote: m.Remote}
+	}
+	return boxes
+}
+
 // lockNames names the local mailboxes, sorted, so that no two runs wait for
 // each other.
 func (r *session) lockNames() []string {
@@ -352,11 +361,7 @@ func (r *session) exchange(ctx context.Context, serverLog io.Writer) (Result, er
 	if err != nil {
 		return Result{}, err
 	}
-	boxes := make([]maildir.Box, len(r.endpoint.Mailboxes))
-	for i, m := range r.endpoint.Mailboxes {
-		boxes[i] = maildir.Box{Local: m.Local, Remote: m.Remote}
-	}
-	store, err := maildir.Open(r.Paths.Home, boxes, translator, r.direction == Pull && !r.DryRun)
+	store, err := maildir.Open(r.Paths.Home, r.boxes(), translator, r.direction == Pull && !r.DryRun)
 	if r.DryRun && r.direction == Pull && fault.Is(err, fault.MailboxMissing) && r.isNew() {
 		// Before the first sync the mailbox is as good as empty.
 		empty, tempErr := os.MkdirTemp("", "smd-dry-run-")
@@ -364,7 +369,7 @@ func (r *session) exchange(ctx context.Context, serverLog io.Writer) (Result, er
 			return Result{}, errors.Join(err, tempErr)
 		}
 		defer os.RemoveAll(empty)
-		store, err = maildir.Open(empty, boxes, translator, true)
+		store, err = maildir.Open(empty, r.boxes(), translator, true)
 	}
 	if err != nil {
 		return Result{}, err

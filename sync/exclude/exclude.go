@@ -73,3 +73,17 @@ func (m *Matcher) Match(folder string) bool {
 	}
 	return false
 }
+
+// Above reports whether excluded leaves out a path, or one above it; nil leaves
+// nothing out. Of a folder's messages that is asked with their cur or new.
+func Above(local string, excluded func(local string) bool) bool {
+	if excluded == nil {
+		return false
+	}
+	for p := local; p != "." && p != "/"; p = path.Dir(p) {
+		if excluded(p) {
+			return true
+		}
+	}
+	return false
+}

@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"smd-applet/sync/exclude"
 	"smd-applet/sync/fault"
 	"smd-applet/sync/guard"
 	"smd-applet/sync/index"
@@ -95,7 +96,7 @@ func (s *scanned) keepUnseen(excluded func(string) bool) {
 		keep, ok := folders[name.Folder]
 		if !ok {
 			folder, err := s.store.Folder(name.Folder)
-			keep = err != nil || isExcluded(path.Join(folder.Path, "cur"), excluded) || isExcluded(folder.Path, func(dir string) bool { return links[dir] })
+			keep = err != nil || exclude.Above(path.Join(folder.Path, "cur"), excluded) || exclude.Above(folder.Path, func(dir string) bool { return links[dir] })
 			folders[name.Folder] = keep
 		}
 		s.kept[i] = keep || s.isLink(name, links)
@@ -112,18 +113,6 @@ func (s *scanned) isLink(name maildir.Name, links map[string]bool) bool {
 }
 
 // isExcluded reports whether a local path, or one above it, is left out.
-func isExcluded(local string, excluded func(string) bool) bool {
-	if excluded == nil {
-		return false
-	}
-	for p := local; p != "." && p != "/"; p = path.Dir(p) {
-		if excluded(p) {
-			return true
-		}
-	}
-	return false
-}
-
 // lookAgain reads the folders that seem to have lost messages once more: a
 // message renamed while its folder was read may have been missed under both
 // names.

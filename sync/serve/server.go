@@ -10,6 +10,7 @@ import (
 	"path"
 
 	"smd-applet/sync/delta"
+	"smd-applet/sync/exclude"
 	"smd-applet/sync/fault"
 	"smd-applet/sync/guard"
 	"smd-applet/sync/index"
@@ -216,7 +217,7 @@ func (s *server) open(r smd1.Request, name string) (f *os.File, from, size int64
 	if err != nil {
 		return nil, 0, 0, err
 	}
-	if isExcluded(path.Dir(place.Path()), s.opt.Excluded) {
+	if exclude.Above(path.Dir(place.Path()), s.opt.Excluded) {
 		return nil, 0, 0, fs.ErrNotExist
 	}
 	if f, err = place.Open(); err != nil {

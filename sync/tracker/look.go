@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"smd-applet/sync/agreed"
+	"smd-applet/sync/exclude"
 	"smd-applet/sync/fault"
 	"smd-applet/sync/maildir"
 	"smd-applet/sync/reconcile"
@@ -22,7 +23,7 @@ func (t *Tracker) look(ctx context.Context, tx *agreed.Tx, d dirt) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if t.opt.Excluded != nil && (excluded(local, t.opt.Excluded) || t.opt.Excluded(path.Join(local, "cur"))) {
+		if exclude.Above(path.Join(local, "cur"), t.opt.Excluded) {
 			continue
 		}
 		remote, err := t.opt.Store.Remote(local)
@@ -216,14 +217,4 @@ func (f *folder) release(unique string) {
 		it.source.to = nil
 		it.from, it.source = false, nil
 	}
-}
-
-// excluded reports whether a folder, or one above it, is left out.
-func excluded(local string, by func(string) bool) bool {
-	for p := local; p != "." && p != "/"; p = path.Dir(p) {
-		if by(p) {
-			return true
-		}
-	}
-	return false
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"smd-applet/sync/agreed"
+	"smd-applet/sync/exclude"
 	"smd-applet/sync/fault"
 	"smd-applet/sync/maildir"
 	"smd-applet/sync/reconcile"
@@ -119,13 +120,9 @@ func (t *Tracker) unseen(remote string, skipped []string) bool {
 	if err != nil {
 		return true
 	}
-	for p := f.Path; p != "." && p != "/"; p = path.Dir(p) {
-		if t.opt.Excluded != nil && t.opt.Excluded(p) || slices.Contains(skipped, p) {
-			return true
-		}
-	}
+	isSkipped := func(p string) bool { return slices.Contains(skipped, p) }
 	for _, sub := range []string{"cur", "new"} {
-		if p := path.Join(f.Path, sub); t.opt.Excluded != nil && t.opt.Excluded(p) || slices.Contains(skipped, p) {
+		if p := path.Join(f.Path, sub); exclude.Above(p, t.opt.Excluded) || exclude.Above(p, isSkipped) {
 			return true
 		}
 	}

@@ -149,37 +149,17 @@ func (t *Tree) watchAll(roots []string) (*fsnotify.Watcher, error) {
 func (t *Tree) add(fsw *fsnotify.Watcher, root string) error {
 	return t.walk(root, func(path string) error {
 		t.dirs[path] = time.Time{}
-		if err := fsw.Add(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
+		return addDir(fsw, path)
 	})
 }
 
-// walk visits the directories of a mailbox that matter. Links are not followed,
-// and a directory that goes away meanwhile is none.
+// walk visits the directories of a mailbox that matter and are not left out.
 func (t *Tree) walk(root string, visit func(path string) error) error {
-	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if path != root && errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if !d.IsDir() {
-			return nil
-		}
-		name := d.Name()
-		if name == "tmp" || t.skip != nil && path != root && t.skip(t.local(path)) {
+	return walk(root, func(path string) error {
+		if t.skip != nil && path != root && t.skip(t.local(path)) {
 			return fs.SkipDir
 		}
-		if err := visit(path); err != nil {
-			return err
-		}
-		if name == "cur" || name == "new" {
-			return fs.SkipDir // its messages need no look
-		}
-		return nil
+		return visit(path)
 	})
 }
 

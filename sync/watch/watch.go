@@ -138,9 +138,23 @@ func noise(name string) bool {
 	return strings.HasSuffix(name, ".lock")
 }
 
-// addTree watches a directory and the folders below it. Links are not followed,
-// and a directory that goes away meanwhile is none to watch.
+// addTree watches a directory and the folders below it.
 func addTree(fsw *fsnotify.Watcher, root string) error {
+	return walk(root, func(path string) error { return addDir(fsw, path) })
+}
+
+// addDir watches a directory. One that goes away meanwhile is none to watch.
+func addDir(fsw *fsnotify.Watcher, path string) error {
+	if err := fsw.Add(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// walk visits a directory and the folders below it, their cur and new included;
+// visit may answer [fs.SkipDir]. Links are not followed, and a directory that goes
+// away meanwhile is none.
+func walk(root string, visit func(path string) error) error {
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if path != root && errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -155,7 +169,7 @@ func addTree(fsw *fsnotify.Watcher, root string) error {
 		if name == "tmp" {
 			return fs.SkipDir
 		}
-		if err := fsw.Add(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := visit(path); err != nil {
 			return err
 		}
 		if name == "cur" || name == "new" {
