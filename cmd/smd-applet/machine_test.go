@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -83,6 +84,16 @@ func (m *machineTest) update(name string, value any) {
 	m.bus.Call(m.t, nmName, nmPath, mockIface+".SetProperty", nmPath, nmName, name, dbus.MakeVariant(value))
 }
 
+// toldNetworks counts how often the program took notice of another network.
+func (m *machineTest) toldNetworks() int {
+	m.t.Helper()
+	log, err := os.ReadFile(filepath.Join(m.home, ".smd", "log", "loop.log"))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	return strings.Count(string(log), "the network has changed")
+}
+
 func (m *machineTest) prepareForSleep(start bool) {
 	m.t.Helper()
 	m.bus.Call(m.t, loginName, loginPath, mockIface+".EmitSignal", loginName+".Manager", "PrepareForSleep", "b", []dbus.Variant{dbus.MakeVariant(start)})
@@ -128,7 +139,10 @@ func TestLoopKnowsTheNetwork(t *testing.T) {
 
 	link := func(path dbus.ObjectPath) { m.update("PrimaryConnection", path) }
 	m.bus.Call(t, nmName, nmPath, mockIface+".AddProperty", nmName, "PrimaryConnection", dbus.MakeVariant(dbus.ObjectPath("/")))
+	told := m.toldNetworks()
 	link("/wifi")
+	// Two changes at once would be one, from no network known to the second.
+	desktoptest.Until(t, "the first network is known", func() bool { return m.toldNetworks() > told })
 	logins := m.sshd.Logins()
 	link("/cable")
 	desktoptest.Until(t, "a connection through another network", func() bool {
