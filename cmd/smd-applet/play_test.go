@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -188,8 +189,13 @@ func (p *player) calledWith(want string) error {
 	return nil
 }
 
+// say says a line. A program that has heard enough may end before the play does:
+// whether it ought to, its exit status tells.
 func (p *player) say(line string) error {
 	_, err := io.WriteString(p.w, line+"\n")
+	if errors.Is(err, syscall.EPIPE) {
+		return nil
+	}
 	return err
 }
 
@@ -209,6 +215,9 @@ func (p *player) sayChunk(b []byte) error {
 		return err
 	}
 	_, err := p.w.Write(b)
+	if errors.Is(err, syscall.EPIPE) {
+		return nil
+	}
 	return err
 }
 

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -101,7 +101,8 @@ func (t *Tour) arrives() error {
 }
 
 func (t *Tour) flagged() error {
-	message, err := pick(t.Stage.here)
+	// One that has these flags already would change nothing, and nothing be told.
+	message, err := pick(t.Stage.here, func(name string) bool { return !strings.HasSuffix(name, ":2,FS") })
 	if err == nil {
 		_, err = t.Stage.here.Flag(message, "FS")
 	}
@@ -110,7 +111,7 @@ func (t *Tour) flagged() error {
 
 func (t *Tour) deleted() error {
 	for _, m := range []*synctest.Mailbox{t.Stage.there, t.Stage.here} {
-		message, err := pick(m)
+		message, err := pick(m, func(string) bool { return true })
 		if err == nil {
 			err = m.Delete(message)
 		}
@@ -257,14 +258,15 @@ func (t *Tour) pause(ctx context.Context, d time.Duration) error {
 	return err
 }
 
-// pick picks a message that is in the inbox.
-func pick(m *synctest.Mailbox) (string, error) {
+// pick picks one of the messages in the inbox that fit. When none does one comes in.
+func pick(m *synctest.Mailbox, fits func(name string) bool) (string, error) {
 	messages, err := m.Messages(".")
 	if err != nil {
 		return "", err
 	}
+	messages = slices.DeleteFunc(messages, func(name string) bool { return !fits(name) })
 	if len(messages) == 0 {
-		return "", fmt.Errorf("no message is left in %s", filepath.Base(m.Root))
+		return m.Deliver(".")
 	}
 	return messages[rand.IntN(len(messages))], nil
 }
