@@ -7,6 +7,7 @@
 # make pictures  docs/images anew
 # make crash [NTH=1]   dies at every (n-th) step of every session, at either end
 # make fuzz [FUZZTIME=30s], make bench, make cover
+# make reliability [NTH=25] [OVERLAPS=1000] [OPERATIONS=3]   tries to lose mail, for hours; writes docs/reliability.md
 # make bench-scenarios [BENCH='-n 100000']   whole runs beside other tools; writes docs/performance.md
 
 PREFIX   ?= /usr/local
@@ -30,7 +31,7 @@ export GOFLAGS += -buildvcs=false
 
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-.PHONY: demo test build install pictures packages packages-test fuzz bench bench-scenarios cover clean
+.PHONY: demo test build install pictures packages packages-test fuzz bench bench-scenarios reliability crash cover clean
 
 demo: build
 	bin/smd-applet demo
@@ -77,6 +78,17 @@ fuzz:
 NTH ?= 1
 crash:
 	SMD_APPLET_CRASH=$(NTH) CGO_ENABLED=0 go test $(TAGS) -count 1 -timeout 6h -v -run 'TestCrashMatrix$$' ./cmd/smd-applet | grep -E 'steps:|FAIL|^ok'
+
+# NTH=1 tries all there is to try, which takes a day; OPERATIONS is how long the
+# enumerated histories are.
+OVERLAPS ?= 1000
+OPERATIONS ?= 3
+reliability: NTH := $(if $(filter command line environment,$(origin NTH)),$(NTH),25)
+reliability: FUZZTIME := $(if $(filter command line environment,$(origin FUZZTIME)),$(FUZZTIME),60s)
+reliability:
+	.ci/install-test-tools
+	CGO_ENABLED=0 GOFLAGS='$(GOFLAGS) $(subst -tags ,-tags=,$(TAGS))' SMD_APPLET_CRASH=$(NTH) SMD_APPLET_OVERLAPS=$(OVERLAPS) SMD_APPLET_HISTORIES=$(OPERATIONS) \
+		go run ./reliability -fuzz $(FUZZTIME) -o docs/reliability.md
 
 bench:
 	go test $(TAGS) -run '^$$' -bench . -benchmem ./...

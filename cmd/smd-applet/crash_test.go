@@ -253,6 +253,7 @@ func crash(t *testing.T, c *crashSession) {
 			failed++
 		}
 	}
+	t.Attr("cases", strconv.Itoa(died))
 	t.Logf("steps: client %d, server %d; killed: %d, with the power: %d; failed: %d", counts[here], counts[there], died, cuts, failed)
 }
 

@@ -1,0 +1,46 @@
+package main
+
+// chapter is a table of the report.
+type chapter struct {
+	title string
+	rows  []row
+}
+
+// row is something that is tried: a test, or a subtest, of a package.
+type row struct {
+	what, pkg, test string
+}
+
+var chapters = []chapter{
+	{"Death and power cuts", []row{
+		{"an end killed before, in the middle of or after a step, with and without what was not yet durable", "cmd/smd-applet", "TestCrashMatrix"},
+		{"a program killed in the middle of a first sync", "cmd/smd-applet", "TestKilledInTheMiddle"},
+		{"the agreed state's file cut and killed while it is written", "sync/agreed", "TestKilled"},
+		{"every byte of the agreed state's file damaged", "sync/agreed", "TestDamagedFileHeals"},
+		{"a message that became empty or short, smd/2: not sent, mended from the other end", "sync/twoway", "TestDamageIsMended"},
+		{"the same, smd 1.3", "sync/apply", "TestDamageIsMended"},
+	}},
+	{"Histories", []row{
+		{"what two people may do to two copies of a mailbox, at random, smd/2", "sync/twoway", "TestHistories"},
+		{"the same on a line that stays open", "sync/twoway", "TestResidentHistories"},
+		{"the same with the line cut at any byte", "sync/twoway", "TestCutHistories"},
+		{"mail programs at work on both mailboxes during the run", "sync/twoway", "TestChangesDuringSync"},
+		{"the same message changed at both ends, smd 1.3", "sync/apply", "TestConflicts"},
+	}},
+	{"The other end is hostile", []row{
+		{"an agent that sends what it may not: a typed refusal, nothing written outside", "sync/twoway", "TestHostileAgent"},
+		{"a client that asks for what it may not", "sync/twoway", "TestHostileClient"},
+		{"a way around smd-restricted-shell", "cmd/smd-applet", "TestRestrictedShellRefuses"},
+		{"a message sent to a place outside the mailbox", "cmd/smd-applet", "TestRestrictedShellWritesMailOnly"},
+	}},
+	{"Many messages are gone", []row{
+		{"a folder gone as a folder, smd/2: held back, then confirmed", "sync/twoway", "TestFolderGoneIsHeld"},
+		{"the same, then brought back", "sync/twoway", "TestHeldIsRestored"},
+		{"the same, and the mail comes back by itself", "sync/twoway", "TestReappearanceWithdraws"},
+		{"more deletions than MAX_DELETE", "sync/twoway", "TestTooManyAreHeld"},
+		{"a folder gone here, smd 1.3", "sync/apply", "TestGuardHoldsAVanishedFolder"},
+		{"a folder gone there, smd 1.3", "sync/apply", "TestGuardHoldsTheServersDeletions"},
+		{"an unmounted mailbox, smd 1.3", "sync/apply", "TestEmptyMountPoint"},
+		{"an agreed state lost, smd 1.3: union, no deletion, no duplicate", "sync/apply", "TestLostStateHeals"},
+	}},
+}
