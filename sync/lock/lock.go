@@ -165,14 +165,26 @@ func alive(pid int) bool {
 	return err == nil || errors.Is(err, unix.EPERM)
 }
 
+// loopWait is how long a loop or applet may take to tell who it is, and to end
+// when it no longer is anybody.
+const loopWait = 2 * time.Second
+
 // Loop takes ~/.smd/loop.lock, which one loop or applet a home may have. When
 // another has it, the error is of kind [fault.Locked] and pid is the other's.
 func Loop(home string) (l *Lock, pid int, err error) {
 	path := filepath.Join(home, ".smd", "loop.lock")
 	l, err = Acquire(context.Background(), home, 0, "loop")
+	if pid, _ = Owner(path); fault.Is(err, fault.Locked) && (pid == 0 || !alive(pid)) {
+		// It has begun and not yet told who it is, or is as good as gone.
+		l, err = Acquire(context.Background(), home, loopWait, "loop")
+	}
 	if fault.Is(err, fault.Locked) {
 		pid, _ = Owner(path)
-		return nil, pid, fault.New(fault.Locked, "lock", path, fmt.Errorf("process %d has it", pid))
+		cause := fmt.Errorf("process %d has it", pid)
+		if pid == 0 { // it still has not told
+			cause = errors.New("another process has it")
+		}
+		return nil, pid, fault.New(fault.Locked, "lock", path, cause)
 	}
 	if err != nil {
 		return nil, 0, err
