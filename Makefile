@@ -83,12 +83,13 @@ crash:
 # enumerated histories are.
 OVERLAPS ?= 1000
 OPERATIONS ?= 3
+CHECKS ?= 1000
 reliability: NTH := $(if $(filter command line environment,$(origin NTH)),$(NTH),25)
 reliability: FUZZTIME := $(if $(filter command line environment,$(origin FUZZTIME)),$(FUZZTIME),60s)
 reliability:
 	.ci/install-test-tools
 	CGO_ENABLED=0 GOFLAGS='$(GOFLAGS) $(subst -tags ,-tags=,$(TAGS))' SMD_APPLET_CRASH=$(NTH) SMD_APPLET_OVERLAPS=$(OVERLAPS) SMD_APPLET_HISTORIES=$(OPERATIONS) \
-		go run ./reliability -fuzz $(FUZZTIME) -o docs/reliability.md
+		go run ./reliability -checks $(CHECKS) -fuzz $(FUZZTIME) -o docs/reliability.md
 
 bench:
 	go test $(TAGS) -run '^$$' -bench . -benchmem ./...

@@ -20,11 +20,12 @@ import (
 
 func main() {
 	fuzz := flag.Duration("fuzz", 0, "how long each fuzz target runs; 0 leaves fuzzing out")
+	checks := flag.Int("checks", 0, "how many random histories a property has")
 	output := flag.String("o", "", "the Markdown file to write")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	ok, err := run(ctx, *fuzz, *output)
+	ok, err := run(ctx, *fuzz, *checks, *output)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "reliability:", err)
 	}
@@ -35,9 +36,9 @@ func main() {
 }
 
 // run tries everything and reports whether all went well.
-func run(ctx context.Context, fuzz time.Duration, output string) (ok bool, err error) {
+func run(ctx context.Context, fuzz time.Duration, checks int, output string) (ok bool, err error) {
 	began := time.Now()
-	results, err := tryAll(ctx)
+	results, err := tryAll(ctx, checks)
 	if err != nil {
 		return false, err
 	}

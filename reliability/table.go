@@ -15,8 +15,8 @@ var chapters = []chapter{
 	{"Death and power cuts", []row{
 		{"an end killed before, in the middle of or after a step, with and without what was not yet durable", "cmd/smd-applet", "TestCrashMatrix"},
 		{"a program killed in the middle of a first sync", "cmd/smd-applet", "TestKilledInTheMiddle"},
-		{"the agreed state's file cut and killed while it is written", "sync/agreed", "TestKilled"},
-		{"every byte of the agreed state's file damaged", "sync/agreed", "TestDamagedFileHeals"},
+		{"a process killed while it commits the agreed state: the state is that of its last commit", "sync/agreed", "TestKilled"},
+		{"the agreed state's file damaged: begun anew, nothing deleted", "sync/agreed", "TestDamagedFileHeals"},
 		{"a message that became empty or short, smd/2: not sent, mended from the other end", "sync/twoway", "TestDamageIsMended"},
 		{"the same, smd 1.3", "sync/apply", "TestDamageIsMended"},
 	}},
@@ -26,6 +26,10 @@ var chapters = []chapter{
 		{"the same with the line cut at any byte", "sync/twoway", "TestCutHistories"},
 		{"mail programs at work on both mailboxes during the run", "sync/twoway", "TestChangesDuringSync"},
 		{"the same message changed at both ends, smd 1.3", "sync/apply", "TestConflicts"},
+	}},
+	{"Overlaps", []row{
+		{"smd-pull, smd-push, sync, loop and applet started at once, by two clients of one server, while folders are renamed and removed: no letter lost", "cmd/smd-applet", "TestOverlaps"},
+		{"a run refused by another one's lock: no byte changed at either end", "cmd/smd-applet", "TestRefusedRunChangesNothing"},
 	}},
 	{"The other end is hostile", []row{
 		{"an agent that sends what it may not: a typed refusal, nothing written outside", "sync/twoway", "TestHostileAgent"},

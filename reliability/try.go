@@ -37,8 +37,12 @@ var (
 	remark  = regexp.MustCompile(`^ +\w+\.go:\d+: (.*)`)
 )
 
-// tryAll runs the tests of all chapters, a package at a time.
-func tryAll(ctx context.Context) (outcomes, error) {
+// withProperties is the package whose random histories may be more.
+const withProperties = "sync/twoway"
+
+// tryAll runs the tests of all chapters, a package at a time; checks is how many
+// histories a property has, 0 leaves that to it.
+func tryAll(ctx context.Context, checks int) (outcomes, error) {
 	type batch struct {
 		pkg   string
 		names []string
@@ -60,6 +64,9 @@ func tryAll(ctx context.Context) (outcomes, error) {
 	all := make(outcomes)
 	for _, b := range batches {
 		args := []string{"-count", "1", "-timeout", "24h", "-run", "^(" + strings.Join(b.names, "|") + ")$", "./" + b.pkg}
+		if b.pkg == withProperties && checks > 0 {
+			args = append(args, "-rapid.checks", strconv.Itoa(checks))
+		}
 		if err := all.try(ctx, b.pkg, args...); err != nil {
 			return nil, err
 		}

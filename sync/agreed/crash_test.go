@@ -106,7 +106,9 @@ func TestKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	last := 0
-	for round := range 12 {
+	const rounds = 12
+	t.Attr("cases", strconv.Itoa(rounds))
+	for round := range rounds {
 		cmd := exec.Command(self)
 		cmd.Env = append(os.Environ(), writerOf+"="+path)
 		var stderr strings.Builder
