@@ -4,6 +4,7 @@ import (
 	"bufio"
 	_ "embed"
 	"fmt"
+	"image"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -55,6 +56,7 @@ type Desktop struct {
 	notifier Notifier
 	panel    *Process
 	popper   *Process // the notification daemon
+	mouse    image.Point
 
 	failureShown bool
 }

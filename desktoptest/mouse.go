@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"slices"
+	"time"
 )
 
 // Click opens the item's menu with the mouse and clicks the entry with the label;
@@ -38,10 +39,9 @@ func (d *Desktop) PointAt(item *Item, path ...string) {
 		if depth == len(path)-1 {
 			return
 		}
-		d.press()
 		entry, _ := Find(entries, label)
 		entries = Shown(entry.Sub)
-		box = d.waitDrawn(opened, len(entries))
+		box = d.openBeside(row, opened, len(entries))
 		opened = append(opened, box)
 	}
 }
@@ -53,8 +53,23 @@ func (d *Desktop) OpenSubmenu(item *Item, label string) image.Rectangle {
 	entry := item.WaitEntry(label)
 	d.PointAt(item, label)
 	top := d.menus()
-	d.press()
-	return top[0].Union(d.waitDrawn(top, len(Shown(entry.Sub))))
+	beside := d.openBeside(d.mouse, top, len(Shown(entry.Sub)))
+	return top[0].Union(beside)
+}
+
+// openBeside opens the submenu of the entry at a point, waits until it is drawn,
+// and returns where it is. A mouse that rests on the entry opens it as well, and a
+// click just then closes it again: as a person would, it clicks again.
+func (d *Desktop) openBeside(at image.Point, opened []image.Rectangle, want int) image.Rectangle {
+	d.t.Helper()
+	Until(d.t, "a submenu opens", func() bool {
+		if len(d.menus()) == len(opened) {
+			d.moveTo(at)
+			d.press()
+		}
+		return holdsWithin(2*time.Second, func() bool { return len(d.menus()) > len(opened) })
+	})
+	return d.waitDrawn(opened, want)
 }
 
 // waitDrawn waits until one more menu than those opened is drawn: there, with all
@@ -86,16 +101,21 @@ func (d *Desktop) Press() {
 // returns where it is.
 func (d *Desktop) OpenMenu(item *Item) image.Rectangle {
 	d.t.Helper()
-	d.moveTo(middle(d.IconAt(item)))
-	d.press()
+	icon := middle(d.IconAt(item))
 	want := len(item.Visible())
 	var box image.Rectangle
 	Until(d.t, "a menu on the screen", func() bool {
-		menus := d.menus()
-		if len(menus) == 1 {
-			box = menus[0]
+		if len(d.menus()) == 0 { // a panel just started misses clicks
+			d.moveTo(icon)
+			d.press()
 		}
-		return len(menus) == 1
+		return holdsWithin(5*time.Second, func() bool {
+			menus := d.menus()
+			if len(menus) == 1 {
+				box = menus[0]
+			}
+			return len(menus) == 1
+		})
 	})
 	// Off the icon, whose tooltip would come up over the menu, to where the menu
 	// has no entry.

@@ -109,6 +109,7 @@ func (d *Desktop) windows(by, pattern string) []image.Rectangle {
 // moveTo moves the mouse.
 func (d *Desktop) moveTo(p image.Point) {
 	d.t.Helper()
+	d.mouse = p
 	d.tool("xdotool", "mousemove", strconv.Itoa(p.X), strconv.Itoa(p.Y))
 }
 

@@ -283,11 +283,13 @@ func TestPanelComesLateAndComesAgain(t *testing.T) {
 		if hasHost(t, bus) {
 			t.Error("there is a panel")
 		}
+		before := item.WaitEntry("Sync now").ID
 		watcher := desktoptest.StartWatcher(t, bus)
 		waitRegistered(t, watcher)
 		if !hasHost(t, bus) {
 			t.Error("there is no panel")
 		}
+		desktoptest.Until(t, "the menu for this panel", func() bool { return item.WaitEntry("Sync now").ID != before })
 		item.Click("Sync now")
 		a.want("sync")
 		watcher.Stop()
@@ -316,7 +318,9 @@ func TestBusDiesAndComesBack(t *testing.T) {
 	bus := desktoptest.StartBus(t)
 	a := startApplet(t, idleState("default"), "DBUS_SESSION_BUS_ADDRESS="+bus.Address)
 	waitRegistered(t, desktoptest.StartWatcher(t, bus))
+	item := bus.Item(t, a.Pid())
 	for _, overall := range []sync.Overall{sync.Syncing, sync.Offline} {
+		before := item.WaitEntry("Sync now").ID
 		bus.Stop()
 		// A state that changes while there is no bus is shown on the next one.
 		s := idleState("default")
@@ -324,7 +328,8 @@ func TestBusDiesAndComesBack(t *testing.T) {
 		a.show(s)
 		bus.Restart(t)
 		waitRegistered(t, desktoptest.StartWatcher(t, bus))
-		item := bus.Item(t, a.Pid())
+		item = bus.Item(t, a.Pid())
+		desktoptest.Until(t, "the menu for this panel", func() bool { return item.WaitEntry("Sync now").ID != before })
 		desktoptest.Until(t, "the icon of "+string(overall), func() bool {
 			return item.ShowsIcon(assets.Icon(string(overall)))
 		})

@@ -25,6 +25,7 @@ type registration struct {
 	item  *dbus.Conn // systray's: a panel shows the icon of who registers
 	own   *dbus.Conn // for signals
 	comes chan *dbus.Signal
+	panel string // the last one known, by its unique name; empty when there is none
 	log   *slog.Logger
 }
 
@@ -43,9 +44,8 @@ func newRegistration(ctx context.Context, item *dbus.Conn, log *slog.Logger) (*r
 		own.Close()
 		return nil, fmt.Errorf("listen for panels: %w", err)
 	}
-	var present bool
-	err = own.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.NameHasOwner", 0, watcherName).Store(&present)
-	if err == nil && !present {
+	err = own.BusObject().CallWithContext(ctx, "org.freedesktop.DBus.GetNameOwner", 0, watcherName).Store(&r.panel)
+	if err != nil {
 		log.Info("nothing here shows tray icons; ours appears when something does")
 	}
 	return r, nil
@@ -63,7 +63,11 @@ func (r *registration) keep(ctx context.Context, came func()) {
 			if !ok {
 				return
 			}
-			if !isArrival(s) {
+			owner, is := newOwner(s)
+			if !is || owner == r.panel {
+				continue
+			}
+			if r.panel = owner; owner == "" {
 				continue
 			}
 			came()
@@ -74,13 +78,14 @@ func (r *registration) keep(ctx context.Context, came func()) {
 	}
 }
 
-// isArrival reports whether s says that a watcher took its name.
-func isArrival(s *dbus.Signal) bool {
+// newOwner returns who has the watcher's name now, empty for nobody, if that is
+// what s tells.
+func newOwner(s *dbus.Signal) (owner string, is bool) {
 	if s.Name != "org.freedesktop.DBus.NameOwnerChanged" || len(s.Body) != 3 {
-		return false
+		return "", false
 	}
-	owner, _ := s.Body[2].(string)
-	return owner != ""
+	owner, is = s.Body[2].(string)
+	return owner, is
 }
 
 // register tells the watcher of the icon, unless it knows.

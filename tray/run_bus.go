@@ -44,8 +44,8 @@ func Run(ctx context.Context, c Controller, o Options) error {
 	f := newFace(c, o)
 	defer f.close()
 	defer cancel()
-	for {
-		lost := show(ctx, f, conn, start)
+	for again := false; ; again = true {
+		lost := show(ctx, f, conn, start, again)
 		conn.Close()
 		if !lost {
 			return nil
@@ -55,23 +55,26 @@ func Run(ctx context.Context, c Controller, o Options) error {
 			return nil // ctx is done
 		}
 		o.Logger.Info("there is a session bus again, showing the icon")
-		f.panelCame() // its panels know nothing of the menu
 	}
 }
 
 // show puts the face on the bus of conn, by start, until ctx or the bus is done
-// or the person quits. It reports whether it was the bus.
-func show(ctx context.Context, f *face, conn *dbus.Conn, start func()) bool {
+// or the person quits. It reports whether it was the bus. again says that it was on
+// another bus before.
+func show(ctx context.Context, f *face, conn *dbus.Conn, start func(), again bool) bool {
 	ctx, cancel := context.WithCancel(ctx)
 	var keeping stdsync.WaitGroup
 	defer keeping.Wait()
 	defer cancel()
 	panels, err := newRegistration(ctx, conn, f.options.Logger) // first: none is missed
 	start()
+	if again && (err != nil || panels.panel != "") {
+		f.painter.rebuild() // this panel may be another one
+	}
 	if err != nil {
 		f.options.Logger.Warn("the icon may be missing after a restart of the panel", "err", err)
 	} else {
-		keeping.Go(func() { panels.keep(ctx, f.panelCame) })
+		keeping.Go(func() { panels.keep(ctx, func() { f.panelCame(ctx) }) })
 	}
 	return f.serve(ctx, conn.Context().Done())
 }

@@ -25,25 +25,32 @@ type face struct {
 	options    Options
 	painter    *painter
 
-	panels     chan struct{} // one slot: a panel came
-	autostart  bool          // as last read
-	recheck    chan struct{} // one slot: the autostart entry was written
-	settingMu  stdsync.Mutex // one change of a setting at a time
+	panels     chan chan<- struct{} // a panel came, and is to be told when the menu for it is there
+	autostart  bool                 // as last read
+	recheck    chan struct{}        // one slot: the autostart entry was written
+	settingMu  stdsync.Mutex        // one change of a setting at a time
 	background stdsync.WaitGroup
 }
 
 func newFace(c Controller, o Options) *face {
-	f := &face{controller: c, options: o, recheck: make(chan struct{}, 1), panels: make(chan struct{}, 1)}
+	f := &face{controller: c, options: o, recheck: make(chan struct{}, 1), panels: make(chan chan<- struct{})}
 	f.readAutostart()
 	f.painter = newPainter(f.view())
 	return f
 }
 
-// panelCame says that there is another panel than before.
-func (f *face) panelCame() {
+// panelCame has the menu made anew for another panel than before, and waits for
+// that or the end of ctx.
+func (f *face) panelCame(ctx context.Context) {
+	made := make(chan struct{})
 	select {
-	case f.panels <- struct{}{}:
-	default:
+	case f.panels <- made:
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-made:
+	case <-ctx.Done():
 	}
 }
 
@@ -91,8 +98,9 @@ func (f *face) serve(ctx context.Context, lost <-chan struct{}) bool {
 		case <-systray.TrayOpenedCh:
 			f.readAutostart()
 			due = earliest(due, painted.Add(paintGap))
-		case <-f.panels:
+		case made := <-f.panels:
 			f.painter.rebuild()
+			close(made)
 			continue
 		case <-f.recheck:
 			f.readAutostart()
