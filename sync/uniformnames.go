@@ -81,11 +81,7 @@ func (s *Sessions) remoteMessages(ctx context.Context, e *config.Endpoint) ([]un
 // localMessages reads every message of the local mailboxes that is not excluded,
 // under local names. subscribed is nil where subscriptions don't count.
 func (s *Sessions) localMessages(ctx context.Context, e *config.Endpoint, subscribed subscribe.Mailboxes) (*maildir.Store, []uniform.Message, error) {
-	boxes := make([]maildir.Box, len(e.Mailboxes))
-	for i, m := range e.Mailboxes {
-		boxes[i] = maildir.Box{Local: m.Local, Remote: m.Local}
-	}
-	store, err := maildir.Open(s.Paths.Home, boxes, translate.Identity(), false)
+	store, err := maildir.Open(s.Paths.Home, maildir.SameBoxes(e.LocalMailboxes()), translate.Identity(), false)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"smd-applet/sync/config"
-	"smd-applet/sync/maildir"
 )
 
 // mailboxesBelow returns the names below dir of mailboxes given on the command
@@ -22,13 +21,4 @@ func mailboxesBelow(dir string, given []string) ([]string, error) {
 		}
 	}
 	return names, nil
-}
-
-// sameBoxes are mailboxes whose names are the same here and on the wire.
-func sameBoxes(names []string) []maildir.Box {
-	boxes := make([]maildir.Box, len(names))
-	for i, n := range names {
-		boxes[i] = maildir.Box{Local: n, Remote: n}
-	}
-	return boxes
 }

@@ -103,7 +103,7 @@ func (o *mddiffOptions) mailboxes(ctx context.Context, given []string, out io.Wr
 		return err
 	}
 	defer func() { err = errors.Join(err, held.Close()) }()
-	store, err := maildir.Open(here, sameBoxes(names), translate.Identity(), false)
+	store, err := maildir.Open(here, maildir.SameBoxes(names), translate.Identity(), false)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ there are), never by a shell, and with --root only for these mailboxes.`,
 
 // allowedRoles are the commands that the other end may start, each of which is
 // called with a CLIENTNAME and mailboxes.
-var allowedRoles = map[string]func() *cobra.Command{"agent": newAgent, "server": newServer, "client": newClient, "probe": newProbe}
+var allowedRoles = map[string]func() *cobra.Command{"agent": newAgent, "server": newServer, "client": newClient, "probe": newProbe, "tally": newTally}
 
 // allowedCommand returns the subcommand and its arguments that a command line of
 // the other end stands for, if roots allow it.

@@ -159,12 +159,16 @@ func TestRestrictedShellRefuses(t *testing.T) {
 		{"smd-client laptop .ssh", "*"},
 		{"smd-applet probe laptop .ssh", "*"},
 		{"smd-applet probe laptop keys", "*"},
+		{"smd-applet tally laptop .ssh", "*"},
+		{"smd-applet tally laptop Mail/out", "*"},
+		{"smd-applet tally --without 'X: y' laptop Mail", "*"},
 		{"smd-server laptop Other", "Mail"},
 		{"smd-server laptop Mail Other", "Mail"},
 		{"smd-server laptop Mail/.work", "Mail"},
 		{"smd-server laptop Mail2", "Mail"},
 		{"smd-applet client laptop Other", "Mail"},
 		{"smd-applet probe laptop Other", "Mail"},
+		{"smd-applet tally laptop Mail Other", "Mail"},
 	} {
 		for _, root := range []string{"", "Mail"} {
 			if attempt.roots != "*" && attempt.roots != root {

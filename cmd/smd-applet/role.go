@@ -68,7 +68,7 @@ func openRole(ctx context.Context, program, clientName string, mailboxes []strin
 	if r.ledger, err = guard.LoadLedger(r.files.DB + ".held.json"); err != nil {
 		return nil, errors.Join(fault.New(fault.Internal, "read", r.files.DB, err), r.close())
 	}
-	if r.store, err = maildir.Open(paths.Home, sameBoxes(names), translate.Identity(), create); err != nil {
+	if r.store, err = maildir.Open(paths.Home, maildir.SameBoxes(names), translate.Identity(), create); err != nil {
 		return nil, errors.Join(err, r.close())
 	}
 	return r, nil

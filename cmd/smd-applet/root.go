@@ -75,9 +75,9 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		newAgent(), newApplet(), newAutostart(), newDemo(), newPull(), newPush(), newLoop(), newManual(), newServer(), newClient(), newCheckConf(), newCompletion(),
+		newAgent(), newApplet(), newAutostart(), newCensus(), newDemo(), newPull(), newPush(), newLoop(), newManual(), newServer(), newClient(), newCheckConf(), newCompletion(),
 		newSync(), newPause(), newResume(), newStatus(), newProblems(), newLog(), newQuit(),
-		newConfirm(), newRestore(), newLinks(), newMddiff(), newProbe(), newRestrictedShell(), newStripHeader(), newTranslate(), newTrust(), newUniformNames(), newVersion(),
+		newConfirm(), newRestore(), newLinks(), newMddiff(), newProbe(), newRestrictedShell(), newStripHeader(), newTally(), newTranslate(), newTrust(), newUniformNames(), newVersion(),
 	)
 	return root
 }

@@ -57,7 +57,7 @@ func stripHeader(ctx context.Context, paths config.Paths, header string, mailbox
 		return err
 	}
 	defer func() { err = errors.Join(err, held.Close()) }()
-	store, err := maildir.Open(paths.Home, sameBoxes(names), translate.Identity(), false)
+	store, err := maildir.Open(paths.Home, maildir.SameBoxes(names), translate.Identity(), false)
 	if err != nil {
 		return err
 	}

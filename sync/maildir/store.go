@@ -21,6 +21,15 @@ type Box struct {
 	Local, Remote string
 }
 
+// SameBoxes are mailboxes whose names are the same here and on the wire.
+func SameBoxes(names []string) []Box {
+	boxes := make([]Box, len(names))
+	for i, n := range names {
+		boxes[i] = Box{Local: n, Remote: n}
+	}
+	return boxes
+}
+
 // Translator maps folder paths, mailbox root included, between the two ends.
 type Translator interface {
 	Local(remoteFolder string) (string, error)
