@@ -79,8 +79,22 @@ type pipe struct {
 // send makes one run from one end to the other, with both guards off.
 func send(t *testing.T, from, to *end, change func(*serve.Options, *apply.Options)) (*serve.Result, *apply.Result, error, error) {
 	t.Helper()
+	return sendOver(t, from, to, change, func(c io.ReadWriteCloser) io.ReadWriteCloser { return c })
+}
+
+// both closes both directions.
+type both struct{ pipe }
+
+func (b both) Close() error {
+	return errors.Join(b.WriteCloser.Close(), b.Reader.(io.Closer).Close())
+}
+
+// sendOver is send with something between the receiving end and its line.
+func sendOver(t *testing.T, from, to *end, change func(*serve.Options, *apply.Options), between func(io.ReadWriteCloser) io.ReadWriteCloser) (*serve.Result, *apply.Result, error, error) {
+	t.Helper()
 	fromClient, toServer := io.Pipe()
 	fromServer, toClient := io.Pipe()
+	line := between(both{pipe{fromServer, toServer}})
 	so := serve.Options{Store: from.store(), Files: from.files(), Ledger: from.ledger()}
 	ao := apply.Options{Store: to.store(), Files: to.files(), Ledger: to.ledger()}
 	if change != nil {
@@ -97,9 +111,8 @@ func send(t *testing.T, from, to *end, change func(*serve.Options, *apply.Option
 		fromClient.Close()
 		done <- served{r, err}
 	}()
-	ar, aerr := apply.Run(context.Background(), smd1.NewConn(pipe{fromServer, toServer}), ao)
-	toServer.Close()
-	fromServer.Close()
+	ar, aerr := apply.Run(context.Background(), smd1.NewConn(line), ao)
+	line.Close()
 	s := <-done
 	return s.r, ar, s.err, aerr
 }

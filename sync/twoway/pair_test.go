@@ -26,6 +26,7 @@ type pair struct {
 	opt          twoway.RunOptions
 	hello        smd2.Hello
 	cutter       *cutter // the client's side of the next lines, where they are to break
+	line         func(duplex) io.ReadWriteCloser
 }
 
 // side is one end: a home with a mailbox in it.
@@ -121,6 +122,9 @@ func (p *pair) connect(ctx context.Context) (*line, error) {
 		return nil, err
 	}
 	var channel io.ReadWriter = here
+	if p.line != nil {
+		channel = p.line(here)
+	}
 	if p.cutter != nil {
 		p.cutter.duplex = here
 		channel = p.cutter
