@@ -437,3 +437,15 @@ func TestCopyBeforeAConflict(t *testing.T) {
 		t.Errorf("there are %v", have)
 	}
 }
+
+// A run that is cut after it carried out an edit, of a message that was moved
+// here, is made again: the message is not there twice.
+func TestEditOfAMovedMessageAfterACut(t *testing.T) {
+	t.Parallel()
+	deeds := []synctest.Deed{{End: 0, What: "move"}, {End: 1, What: "edit header"}}
+	for lines := range 9 {
+		for _, written := range []bool{false, true} {
+			short(t, deeds, false, written, lines)
+		}
+	}
+}

@@ -353,6 +353,10 @@ func (r *run) replace(ctx context.Context, a *delta.Action, dst maildir.Name) er
 		}
 	}
 	if !ok {
+		// A run that was cut has done it already, where this end moved the message.
+		if _, done, err := r.elsewhere(ctx, a.Sum); done || err != nil {
+			return err
+		}
 		return r.fetch(a, dst)
 	}
 	sum, ok, damaged, err := r.view.sum(have)
