@@ -14,6 +14,7 @@ type row struct {
 var chapters = []chapter{
 	{"Death and power cuts", []row{
 		{"an end killed before, in the middle of or after a step, with and without what was not yet durable", "cmd/smd-applet", "TestCrashMatrix"},
+		{"order of writes and fsyncs: the check of it sees each way to get it wrong", "sync/synctest/steps", "TestCheck"},
 		{"a program killed in the middle of a first sync", "cmd/smd-applet", "TestKilledInTheMiddle"},
 		{"a process killed while it commits the agreed state: the state is that of its last commit", "sync/agreed", "TestKilled"},
 		{"the agreed state's file damaged: begun anew, nothing deleted", "sync/agreed", "TestDamagedFileHeals"},
@@ -25,7 +26,12 @@ var chapters = []chapter{
 		{"the same on a line that stays open", "sync/twoway", "TestResidentHistories"},
 		{"the same with the line cut at any byte", "sync/twoway", "TestCutHistories"},
 		{"mail programs at work on both mailboxes during the run", "sync/twoway", "TestChangesDuringSync"},
+		{"short histories, enumerated: deliver, flag, move, copy, delete, edit header, rename folder at two ends; the line cut at each frame, smd/2", "sync/twoway", "TestShortHistories"},
+		{"the same, smd 1.3: a pull or push cut at each line", "sync/apply", "TestShortHistories"},
 		{"the same message changed at both ends, smd 1.3", "sync/apply", "TestConflicts"},
+	}},
+	{"A faulty world", []row{
+		{"a system call that fails, once or from then on, with EIO, ENOSPC, EDQUOT, EACCES, EROFS, EMFILE, ENFILE or ESTALE, at either end: a word for a person, nothing lost, the next runs converge", "cmd/smd-applet", "TestFaultMatrix"},
 	}},
 	{"Overlaps", []row{
 		{"smd-pull, smd-push, sync, loop and applet started at once, by two clients of one server, while folders are renamed and removed: no letter lost", "cmd/smd-applet", "TestOverlaps"},

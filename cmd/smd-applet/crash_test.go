@@ -228,6 +228,9 @@ func crash(t *testing.T, c *crashSession) {
 			t.Errorf("%s: %s", [...]string{"client", "server"}[end], fault)
 		}
 	}
+	if counts[here] == 0 || counts[there] == 0 {
+		t.Fatalf("there are %v steps: none were seen", counts)
+	}
 	s.well(c.settled())
 	want := s.atRest()
 	all := deaths(counts)

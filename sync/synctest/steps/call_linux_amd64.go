@@ -20,10 +20,12 @@ type call struct {
 	offset int64 // in the file, of a write; -1 where the file's position counts
 	size   int64 // of a truncation
 	undo   *loss // what it takes to undo it
+	fails  bool  // it is not done
 }
 
-// look reads the call a thread is about to make; nil is one that changes nothing.
-func look(tid int, number uint64, args []uint64) (*call, error) {
+// look reads the call a thread is about to make; nil is one that changes nothing,
+// unless looks are asked for.
+func look(tid int, number uint64, args []uint64, looks bool) (*call, error) {
 	c := &call{tid: tid, fd: -1, offset: -1}
 	m := memory(tid)
 	s := &c.step
@@ -80,14 +82,14 @@ func look(tid int, number uint64, args []uint64) (*call, error) {
 		if number == unix.SYS_OPENAT {
 			at, path, flags = dir(0), args[1], args[2]
 		}
-		if flags&(unix.O_CREAT|unix.O_TRUNC) == 0 {
+		if flags&(unix.O_CREAT|unix.O_TRUNC) == 0 && !looks {
 			return nil, nil
 		}
 		one("open", at, path)
 		_, missing := os.Lstat(s.Path)
-		s.Made = missing != nil
+		s.Made = missing != nil && flags&unix.O_CREAT != 0
 		if !s.Made && flags&unix.O_TRUNC == 0 {
-			return nil, nil // it is there: nothing changes
+			s.Look = true // it is there: nothing changes
 		}
 	case unix.SYS_RENAME:
 		two("rename", here, args[0], here, args[1])
@@ -114,13 +116,28 @@ func look(tid int, number uint64, args []uint64) (*call, error) {
 		one("mkdir", here, args[0])
 	case unix.SYS_MKDIRAT:
 		one("mkdir", dir(0), args[1])
+	case unix.SYS_READ, unix.SYS_PREAD64:
+		s.Look = true
+		handle("read", args[0])
+	case unix.SYS_GETDENTS64:
+		s.Look = true
+		handle("list", args[0])
+	case unix.SYS_NEWFSTATAT:
+		s.Look = true
+		one("stat", dir(0), args[1])
+	case unix.SYS_FSTAT:
+		s.Look = true
+		handle("stat", args[0])
 	default:
+		return nil, nil
+	}
+	if s.Look && !looks {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.Call, err)
 	}
-	if strings.HasPrefix(s.Path, "anon_inode:") || strings.HasPrefix(s.Path, "/dev/") {
+	if strings.HasPrefix(s.Path, "anon_inode:") || strings.HasPrefix(s.Path, "/dev/") && !strings.HasPrefix(s.Path, "/dev/shm/") {
 		return nil, nil // the runtime wakes itself
 	}
 	return c, nil

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"syscall"
 	"unsafe"
 
@@ -123,9 +124,12 @@ func (t *tracer) stopped(tid int) error {
 }
 
 func (t *tracer) enter(tid int, number uint64, args []uint64) error {
-	c, err := look(tid, number, args)
+	c, err := look(tid, number, args, t.order.Looks != "")
 	if c == nil || err != nil {
 		return err
+	}
+	if c.step.Look && !strings.HasPrefix(c.step.Path, t.order.Looks+"/") {
+		return nil
 	}
 	c.number = len(t.steps)
 	t.steps = append(t.steps, c.step)
@@ -140,19 +144,43 @@ func (t *tracer) enter(tid int, number uint64, args []uint64) error {
 		}
 	}
 	t.inside[tid] = c
+	if t.fails(c) {
+		c.fails = true
+		return setRegs(tid, func(r *unix.PtraceRegs) { r.Orig_rax = ^uint64(0) })
+	}
 	if fatal && t.order.How == Middle && c.step.Bytes > 1 {
-		var regs unix.PtraceRegs
-		if err := unix.PtraceGetRegs(tid, &regs); err != nil {
-			return err
-		}
-		regs.Rdx /= 2
-		return unix.PtraceSetRegs(tid, &regs)
+		return setRegs(tid, func(r *unix.PtraceRegs) { r.Rdx /= 2 })
 	}
 	return nil
 }
 
+// fails reports whether the order lets a step fail.
+func (t *tracer) fails(c *call) bool {
+	if t.order.Fail == 0 || c.step.Sent() || c.number+1 < t.order.Fail {
+		return false
+	}
+	if c.number+1 == t.order.Fail {
+		return true
+	}
+	first := t.steps[t.order.Fail-1]
+	return t.order.Lasting && first.Call == c.step.Call && first.Look == c.step.Look
+}
+
+func setRegs(tid int, change func(*unix.PtraceRegs)) error {
+	var regs unix.PtraceRegs
+	if err := unix.PtraceGetRegs(tid, &regs); err != nil {
+		return err
+	}
+	change(&regs)
+	return unix.PtraceSetRegs(tid, &regs)
+}
+
 func (t *tracer) leave(c *call, result int64) error {
 	s := &t.steps[c.number]
+	if c.fails {
+		s.Failed = true
+		return setRegs(c.tid, func(r *unix.PtraceRegs) { r.Rax = uint64(-int64(t.order.Errno)) })
+	}
 	s.Failed = result < 0
 	if s.Bytes > 0 && result >= 0 {
 		s.Bytes = result
@@ -171,12 +199,7 @@ func (t *tracer) leave(c *call, result int64) error {
 func (t *tracer) kill(tid int, change func(*unix.PtraceRegs)) error {
 	t.dead = true
 	if change != nil {
-		var regs unix.PtraceRegs
-		if err := unix.PtraceGetRegs(tid, &regs); err != nil {
-			return err
-		}
-		change(&regs)
-		if err := unix.PtraceSetRegs(tid, &regs); err != nil {
+		if err := setRegs(tid, change); err != nil {
 			return err
 		}
 	}

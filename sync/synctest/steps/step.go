@@ -1,6 +1,6 @@
 // Package steps runs a program step by step: it counts what the program changes
 // outside itself, kills it before or in the middle of such a step, and can undo
-// what a power cut at that moment would have taken.
+// what a power cut at that moment would have taken. It can also let a step fail.
 //
 // The program is the released one, without a hook: it is traced by ptrace(2), on
 // Linux on amd64. Its children are not traced.
@@ -21,6 +21,9 @@ type Step struct {
 	Path  string
 	To    string `json:",omitempty"` // of a rename or link
 	Bytes int64  `json:",omitempty"` // written
+	// Look says that it changes nothing: it opens, reads, lists or asks about what
+	// is there.
+	Look bool `json:",omitempty"`
 	// Made says that an open made the file.
 	Made   bool `json:",omitempty"`
 	Failed bool `json:",omitempty"`
@@ -67,6 +70,13 @@ type Order struct {
 	Kill  int // at this step, from 1; 0 lets it run to its end
 	How   How
 	Power Power
+	// Looks counts as steps also what changes nothing, of files below this directory.
+	Looks string
+	// Fail lets a step, from 1, come back with the error number Errno in place of
+	// being done; with Lasting all later ones of that kind too.
+	Fail    int
+	Errno   int
+	Lasting bool
 	// Trace is the file that the steps are written to, as JSON.
 	Trace string
 	// Save is a directory on the file system of what the program changes.
