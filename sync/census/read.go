@@ -42,7 +42,7 @@ func (r *reader) read(p maildir.Place, m *Message) error {
 	r.header.Reset()
 	r.body.Reset()
 	r.kept.reset()
-	f, err := r.hands.Open(p)
+	f, _, err := r.hands.Open(p)
 	if err != nil {
 		return err
 	}

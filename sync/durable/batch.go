@@ -20,9 +20,9 @@ type File struct {
 	Name string
 }
 
-// StartWriteback pushes what was written to f towards the disk, so that a later
-// [Flush] finds little left to do. It promises nothing.
-func StartWriteback(f *os.File) { startWriteback(f) }
+// StartWriteback pushes what was written to an open file towards the disk, so that
+// a later [Flush] finds little left to do. It promises nothing.
+func StartWriteback(f interface{ Fd() uintptr }) { startWriteback(f.Fd()) }
 
 // Flush returns when the content of every file is on disk.
 //

@@ -10,8 +10,8 @@ import (
 )
 
 // startWriteback is a hint: Flush is what counts, so its failure is too.
-func startWriteback(f *os.File) {
-	_ = unix.SyncFileRange(int(f.Fd()), 0, 0, unix.SYNC_FILE_RANGE_WRITE)
+func startWriteback(fd uintptr) {
+	_ = unix.SyncFileRange(int(fd), 0, 0, unix.SYNC_FILE_RANGE_WRITE)
 }
 
 // flushFileSystems calls syncfs once for each file system the files lie on. A

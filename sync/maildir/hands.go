@@ -21,20 +21,20 @@ type Hands struct {
 
 // hold is a directory that is kept open.
 type hold struct {
-	root *os.Root
-	dir  string
+	root     *os.Root
+	dir, sub string
 }
 
 // maxHeld bounds the open directories: messages come folder by folder.
 const maxHeld = 16
 
 func (h *Hands) dir(f Folder, sub string) (*os.File, error) {
-	key := hold{f.Root, f.Rel(sub, "")}
+	key := hold{f.Root, f.Dir, sub}
 	if d := h.dirs[key]; d != nil {
 		return d, nil
 	}
 	h.makeRoom(1)
-	d, err := f.Root.Open(key.dir)
+	d, err := f.Root.Open(f.Rel(sub, ""))
 	if err != nil {
 		return nil, err
 	}
@@ -60,12 +60,12 @@ func (h *Hands) Close() {
 }
 
 // CreateTemp is [Folder.CreateTemp].
-func (h *Hands) CreateTemp(f Folder) (*os.File, Place, error) {
+func (h *Hands) CreateTemp(f Folder) (*BareFile, Place, error) {
+	p := Place{f, "tmp", TempName()}
 	d, err := h.dir(f, "tmp")
 	if err != nil {
-		return f.CreateTemp() // which tells what is wrong
+		return createTemp(f) // which tells what is wrong
 	}
-	p := Place{f, "tmp", TempName()}
 	var fd int
 	err = ignoreEINTR(func() (err error) {
 		fd, err = unix.Openat(int(d.Fd()), p.File, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600)
@@ -74,18 +74,42 @@ func (h *Hands) CreateTemp(f Folder) (*os.File, Place, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		h.Close() // another tmp may have taken its place
-		return f.CreateTemp()
+		return createTemp(f)
 	case err != nil:
 		return nil, p, classify("write", p.Path(), err)
 	}
-	return os.NewFile(uintptr(fd), p.Path()), p, nil
+	return &BareFile{fd, p}, p, nil
 }
 
-// Open is [Place.Open].
-func (h *Hands) Open(p Place) (*os.File, error) {
+func createTemp(f Folder) (*BareFile, Place, error) {
+	file, p, err := f.CreateTemp()
+	if err != nil {
+		return nil, p, err
+	}
+	b, err := bare(file, p)
+	if err != nil {
+		return nil, p, errors.Join(classify("write", p.Path(), err), p.Remove())
+	}
+	return b, p, nil
+}
+
+// Open is [Place.Open], and tells what the file is like.
+func (h *Hands) Open(p Place) (*BareFile, File, error) {
+	f, err := h.open(p)
+	if err != nil {
+		return nil, File{}, err
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return nil, st, errors.Join(err, f.Close())
+	}
+	return f, st, nil
+}
+
+func (h *Hands) open(p Place) (*BareFile, error) {
 	d, err := h.dir(p.Folder, p.Sub)
 	if err != nil || path.Base(p.File) != p.File {
-		return p.Open()
+		return openBare(p)
 	}
 	var fd int
 	err = ignoreEINTR(func() (err error) {
@@ -95,19 +119,19 @@ func (h *Hands) Open(p Place) (*os.File, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		h.Close()
-		return p.Open()
+		return openBare(p)
 	case err != nil:
-		return nil, &fs.PathError{Op: "open", Path: p.Path(), Err: err}
+		return nil, p.pathError("open", err)
 	}
-	f := os.NewFile(uintptr(fd), p.Path())
-	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = p.notRegular()
-	}
+	return &BareFile{fd, p}, nil
+}
+
+func openBare(p Place) (*BareFile, error) {
+	f, err := p.Open()
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, err
 	}
-	return f, nil
+	return bare(f, p)
 }
 
 // Move is [Place.MoveTo].

@@ -142,7 +142,7 @@ func TestHandsOpen(t *testing.T) {
 	var h maildir.Hands
 	defer h.Close()
 	for name, want := range map[string]string{"1": "one", "link": "", "dir": "", "pipe": "", "none": "", "../../../0/cur/1": "", "": "", "..": ""} {
-		f, err := h.Open(maildir.Place{Folder: folders[0], Sub: "cur", File: name})
+		f, st, err := h.Open(maildir.Place{Folder: folders[0], Sub: "cur", File: name})
 		if err != nil {
 			if want != "" {
 				t.Errorf("%q: %v", name, err)
@@ -151,14 +151,14 @@ func TestHandsOpen(t *testing.T) {
 		}
 		got, err := io.ReadAll(f)
 		f.Close()
-		if err != nil || string(got) != want || want == "" {
+		if err != nil || string(got) != want || want == "" || st.Size != int64(len(want)) || st.Ino == 0 || st.Mtime == 0 {
 			t.Errorf("%q has %q, %v; want %q", name, got, err, want)
 		}
 	}
 	if err := errors.Join(os.Rename(cur, cur+".old"), os.Mkdir(cur, 0o700), os.WriteFile(filepath.Join(cur, "2"), []byte("two"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	f, err := h.Open(maildir.Place{Folder: folders[0], Sub: "cur", File: "2"})
+	f, _, err := h.Open(maildir.Place{Folder: folders[0], Sub: "cur", File: "2"})
 	if err != nil {
 		t.Fatalf("in a directory that took the place of another: %v", err)
 	}

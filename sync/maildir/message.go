@@ -74,7 +74,7 @@ func (p Place) open() (*os.File, error) {
 }
 
 func (p Place) notRegular() error {
-	return &fs.PathError{Op: "open", Path: p.Path(), Err: fmt.Errorf("%w: not a regular file", ErrBadName)}
+	return p.pathError("open", fmt.Errorf("%w: not a regular file", ErrBadName))
 }
 
 // Stat returns the file's size, time and inode, without following a link.

@@ -3,7 +3,6 @@ package twoway
 import (
 	"errors"
 	"io/fs"
-	"os"
 
 	"smd-applet/sync/agreed"
 	"smd-applet/sync/durable"
@@ -11,7 +10,6 @@ import (
 	"smd-applet/sync/hooks"
 	"smd-applet/sync/maildir"
 	"smd-applet/sync/reconcile"
-	"smd-applet/sync/tracker"
 )
 
 // The size of a batch that is made durable and put in place together.
@@ -28,7 +26,7 @@ const startWriteback = 64 << 10
 type arrival struct {
 	id      uint64
 	op      reconcile.Op
-	file    *os.File // nil once it is whole
+	file    *maildir.BareFile // nil once it is whole
 	temp    maildir.Place
 	hasher  *agreed.Hasher
 	size    int64
@@ -102,7 +100,7 @@ func (in *installer) close(a *arrival, read agreed.Sum) error {
 		a.discard()
 		return fault.New(maildir.KindOf(err), "write", a.temp.Path(), err)
 	}
-	a.seen = tracker.SeenOf(st)
+	a.seen = agreed.Seen{Mtime: st.Mtime, Size: st.Size, Ino: st.Ino}
 	sum, err := in.hasher.Sum()
 	wanted := a.op.Sum
 	switch {

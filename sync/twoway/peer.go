@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	stdsync "sync"
 
 	"smd-applet/sync/agreed"
@@ -225,36 +224,37 @@ func (s *sender) body(c content) error {
 	if s.buf == nil {
 		s.buf, s.hasher = make([]byte, packSize), agreed.NewHasher(false)
 	}
-	f, err := s.hands.Open(c.place)
+	f, st, err := s.hands.Open(c.place)
 	if err != nil {
 		return s.missing(c, false)
 	}
 	defer f.Close()
 	s.hasher.Reset()
-	for {
+	for rest := st.Size; ; {
 		if s.used == len(s.buf) {
 			if err := s.pack(); err != nil {
 				return err
 			}
 		}
-		n, err := f.Read(s.buf[s.used:])
-		data := s.buf[s.used : s.used+n]
+		room := s.buf[s.used:]
+		n, err := f.Read(room)
 		s.used += n
-		s.hasher.Write(data)
+		s.hasher.Write(room[:n])
+		if n > 0 {
+			s.parts = append(s.parts, smd2.Part{ID: c.id, Data: room[:n]})
+		}
+		rest -= int64(n)
 		switch {
-		case errors.Is(err, io.EOF):
+		// A reading that is short where the file ends saves the one that says so.
+		case errors.Is(err, io.EOF), err == nil && rest == 0 && n < len(room):
 			sum, err := s.hasher.Sum()
 			if err != nil {
 				return s.missing(c, true)
 			}
 			return s.end(smd2.Part{ID: c.id, Last: true, Sum: sum})
 		case err != nil:
-			if errors.Is(err, fs.ErrClosed) {
-				return err
-			}
 			return s.missing(c, false)
 		}
-		s.parts = append(s.parts, smd2.Part{ID: c.id, Data: data})
 	}
 }
 
