@@ -79,6 +79,7 @@ func (a *agent) serve(ctx context.Context) error {
 		},
 		Close: func(e *twoway.End) error { return errors.Join(e.DB.Close(), e.Store.Close()) },
 		Lock:  a.lock,
+		Idle:  giveBack,
 		Watch: func(ctx context.Context) (twoway.Watch, error) {
 			return watch.OpenTree(ctx, a.paths.Home, a.mailboxes, excluded, a.log)
 		},

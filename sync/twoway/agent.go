@@ -25,6 +25,8 @@ type AgentOptions struct {
 	Lock func(ctx context.Context) (unlock func() error, err error)
 	// Watch tells of changes in the mailbox between two runs; nil watches nothing.
 	Watch func(ctx context.Context) (Watch, error)
+	// Idle is called when a run is over and has been answered; it may be nil.
+	Idle func()
 	// Program is who the agent says it is.
 	Program string
 	Log     *slog.Logger
@@ -108,6 +110,7 @@ type agent struct {
 	watch Watch
 
 	run *agentRun // nil between two runs
+	ran bool      // a run is over since Idle was called
 	all bool      // the next run looks at everything
 }
 
@@ -154,8 +157,12 @@ func (a *agent) serve() error {
 			if err != nil {
 				a.fail(err)
 			}
-			if a.run != nil && len(a.run.in.batch) > 0 {
+			switch {
+			case a.run != nil && len(a.run.in.batch) > 0:
 				idle.Reset(idleFlush)
+			case a.ran && a.run == nil && a.Idle != nil:
+				a.ran = false
+				a.Idle()
 			}
 		case <-idle.C:
 			if a.run != nil {
@@ -193,7 +200,7 @@ func (a *agent) endRun() {
 	if r == nil {
 		return
 	}
-	a.run = nil
+	a.run, a.ran = nil, true
 	if r.open != nil {
 		r.open.discard()
 	}
