@@ -350,6 +350,11 @@ func (e *End) settle(s tracker.Settled) error {
 	if err := e.dirs.Sync(); err != nil {
 		return err
 	}
+	return e.record(s)
+}
+
+// record takes over into the state what was agreed on and is durable.
+func (e *End) record(s tracker.Settled) error {
 	s.Seen = e.placed
 	err := e.DB.Update(func(tx *agreed.Tx) error { return e.Tracker.Settle(tx, s) })
 	if err != nil {

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"smd-applet/sync/agreed"
 	"smd-applet/sync/fault"
 	"smd-applet/sync/hooks"
+	"smd-applet/sync/maildir"
 	"smd-applet/sync/reconcile"
 	"smd-applet/sync/tracker"
 	"smd-applet/sync/wire/smd2"
@@ -89,14 +91,47 @@ func (r *run) proceed(ctx context.Context) error {
 	r.fetch()
 	r.sendContent()
 	if !r.flying && (r.in.full() || len(r.wanted) == 0 && r.open == nil && len(r.in.batch) > 0) {
-		batch := r.in.take()
-		r.flying = true
-		go func() { r.flushed <- flushed{batch, flush(batch)} }()
+		r.flush()
 	}
-	if len(r.done) >= chunk || len(r.done) > 0 && len(r.ops) == 0 && len(r.wanted) == 0 && !r.flying {
+	if r.commitIsDue() {
 		return r.commit()
 	}
 	return nil
+}
+
+// flush makes the batch that arrived durable, and with it the names the ones before
+// it got: where many files are flushed by one call the names come for nothing.
+func (r *run) flush() {
+	batch, named, dirs := r.in.take(), r.done, r.end.dirs
+	r.done, r.end.dirs, r.flying = nil, make(maildir.Dirs), true
+	go func() {
+		err := flush(batch)
+		if err == nil {
+			err = dirs.Sync()
+		}
+		r.flushed <- flushed{batch, named, err}
+	}()
+}
+
+// A commit stops the run for some disk accesses, and what it saves after a cut is
+// reading, for nothing is sent twice.
+const (
+	commitAfter = time.Second
+	commitMost  = 8 * chunk
+)
+
+func (r *run) commitIsDue() bool {
+	switch {
+	case len(r.done)+len(r.safe) == 0:
+		return false
+	case len(r.ops) == 0 && len(r.wanted) == 0 && !r.flying:
+		return true
+	}
+	n := len(r.safe)
+	if !r.flying {
+		n += len(r.done)
+	}
+	return n >= commitMost || n >= chunk && time.Since(r.committed) >= commitAfter
 }
 
 // changes decides on what the agent tells.
@@ -524,11 +559,16 @@ func (r *run) bodies(parts []smd2.Part) error {
 	return nil
 }
 
+// agreeMost is how many entries go into one Agree: each of them is a commit there,
+// and none is larger than a message may be.
+const agreeMost = 2 * chunk
+
 // place puts a batch that is durable in its places.
 func (r *run) place(f flushed) error {
 	if f.err != nil {
 		return r.local(errors.Join(f.err, discardAll(f.batch)))
 	}
+	r.safe = append(r.safe, f.named...)
 	if err := r.end.placeAll(f.batch); err != nil {
 		return r.local(err)
 	}
@@ -620,13 +660,17 @@ func (r *run) check(t *task) {
 	r.done = append(r.done, t)
 }
 
-// commit makes what is done durable and agreed on, here and then there.
+// commit agrees on what is done and durable, here and then there. While a batch is
+// on its way to the disk that is what was durable before; else it is all.
 func (r *run) commit() error {
-	if len(r.done) == 0 || r.opt.DryRun {
+	if !r.flying {
+		r.safe, r.done = append(r.safe, r.done...), nil
+	}
+	if len(r.safe) == 0 || r.opt.DryRun {
 		return nil
 	}
 	var s tracker.Settled
-	for _, t := range r.done {
+	for _, t := range r.safe {
 		switch {
 		case t.folder == "":
 		case t.noFolder:
@@ -641,19 +685,26 @@ func (r *run) commit() error {
 			}
 		}
 	}
-	r.done = r.done[:0]
+	r.safe = nil
+	r.committed = time.Now()
+	if r.flying {
+		return r.tellAgreed(s, r.end.record(s))
+	}
 	return r.agree(s)
 }
 
-func (r *run) agree(s tracker.Settled) error {
-	if err := r.end.settle(s); err != nil {
+func (r *run) agree(s tracker.Settled) error { return r.tellAgreed(s, r.end.settle(s)) }
+
+// tellAgreed has the agent agree on what this end has taken over.
+func (r *run) tellAgreed(s tracker.Settled, err error) error {
+	if err != nil {
 		return r.local(err)
 	}
 	m := &smd2.Agree{Folders: s.Folders, NoFolders: s.NoFolders}
 	for len(s.Drop)+len(s.Entries)+len(m.Folders)+len(m.NoFolders) > 0 {
-		n := min(len(s.Drop), chunk)
+		n := min(len(s.Drop), agreeMost)
 		m.Drop, s.Drop = s.Drop[:n:n], s.Drop[n:]
-		n = min(len(s.Entries), chunk)
+		n = min(len(s.Entries), agreeMost)
 		m.Entries, s.Entries = s.Entries[:n:n], s.Entries[n:]
 		r.send(m)
 		m = &smd2.Agree{}

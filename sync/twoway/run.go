@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"smd-applet/sync/agreed"
 	"smd-applet/sync/fault"
@@ -98,7 +99,8 @@ type run struct {
 	removes []*task             // at either end, for the end of the run
 	tasks   int                 // under way
 	left    int                 // messages that changed meanwhile
-	done    []*task             // to be agreed on
+	done    []*task             // to be agreed on, once their names are durable
+	safe    []*task             // to be agreed on
 	total   int
 	count   int
 
@@ -118,12 +120,15 @@ type run struct {
 	flushed chan flushed // one batch at a time
 	flying  bool
 
+	committed time.Time // when this end last agreed on something
+
 	holds        holds
 	arrivedEarly map[agreed.Key]agreed.Entry // put in place before they were agreed on
 }
 
 type flushed struct {
-	batch []*arrival
+	batch []*arrival // its content is durable
+	named []*task    // their names are
 	err   error
 }
 
