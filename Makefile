@@ -3,6 +3,7 @@
 # make build   the static binary, in ./bin
 # make install [PREFIX=/usr/local] [DESTDIR=]
 # make packages [ARCHS='amd64 arm64']   deb, rpm, apk and Arch packages, in ./bin/packages
+# make release [SYSTEMS='linux/amd64 linux/arm64 freebsd/amd64']   the bare programs, in ./bin/release, for "smd-applet deploy"
 # make packages-test   the deb in a Debian of its own; needs root and a mirror
 # make pictures  docs/images anew
 # make crash [NTH=1]   dies at every (n-th) step of every session, at either end
@@ -13,6 +14,7 @@
 PREFIX   ?= /usr/local
 OUTPUT   ?= bin/smd-applet
 ARCHS    ?= amd64 arm64
+SYSTEMS  ?= linux/amd64 linux/arm64 freebsd/amd64
 FUZZTIME ?= 30s
 HISTORIES ?= 5000
 
@@ -31,7 +33,7 @@ export GOFLAGS += -buildvcs=false
 
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-.PHONY: demo test build install pictures packages packages-test fuzz bench bench-scenarios reliability crash cover clean
+.PHONY: demo test build install pictures packages packages-test release fuzz bench bench-scenarios reliability crash cover clean
 
 demo: build
 	bin/smd-applet demo
@@ -64,6 +66,14 @@ install: bin/smd-applet bin/copyright
 
 packages: build bin/copyright
 	VERSION='$(VERSION)' packaging/build $(ARCHS)
+
+# Beside bin/smd-applet, where "smd-applet deploy" looks for what it is not itself.
+release:
+	@rm -rf bin/release
+	for system in $(SYSTEMS); do \
+		$(MAKE) --no-print-directory build GOOS=$${system%/*} GOARCH=$${system#*/} OUTPUT=bin/release/smd-applet-$${system%/*}-$${system#*/} || exit; \
+	done
+	cd bin/release && sha256sum smd-applet-* > SHA256SUMS
 
 packages-test: packages
 	packaging/try-deb bin/packages/*_$(shell go env GOHOSTARCH).deb

@@ -38,6 +38,7 @@ func (s *Sessions) Check(ctx context.Context, endpoint string) ([]check.Finding,
 	if err != nil {
 		return nil, err
 	}
+	facts.Program = s.Version
 	return check.Judge(facts), nil
 }
 

@@ -37,6 +37,7 @@ type Sessions struct {
 	// Program is the path of the local program: the remote end's is looked for
 	// at the same place first, as SMD does.
 	Program string
+	Version string // of this program, to tell an older one at the other end by; may be empty
 	Log     *slog.Logger
 	Verbose bool
 	DryRun  bool // write nothing at either end
@@ -240,7 +241,7 @@ func (r *session) locked(ctx context.Context) (Result, error) {
 	switch {
 	case r.link != nil:
 	case r.endpoint.Protocol == config.SMD2:
-		return Result{}, fault.New(fault.RemoteProgram, "start smd-applet agent", r.endpoint.ServerName, errNoAgent)
+		return Result{}, r.noProgram("start smd-applet agent", errNoAgent)
 	case r.direction == Both:
 		return Result{}, ErrOneWay
 	}
@@ -573,11 +574,20 @@ func (r *session) blame(err, remoteErr error, argv []string) error {
 	case !errors.As(remoteErr, &exit):
 		return err
 	case exit.Status == 127 || exit.Status == 126:
-		return fault.New(fault.RemoteProgram, "start "+argv[0], r.endpoint.ServerName, exit)
+		return r.noProgram("start "+argv[0], exit)
 	case fault.Is(err, fault.Network), fault.Is(err, fault.RemoteFailed):
 		return remoteFault(r.remoteProgram(), r.endpoint.ServerName, exit)
 	}
 	return err
+}
+
+// noProgram is the failure of a server that lacks the program.
+func (r *session) noProgram(op string, err error) *fault.Error {
+	f := fault.New(fault.RemoteProgram, op, r.endpoint.ServerName, err)
+	if !r.endpoint.LocalSync() {
+		f.Hint, f.HintArgs = "put it there: smd-applet deploy %s", []any{r.endpoint.ServerName}
+	}
+	return f
 }
 
 func (r *session) limits() *guard.Limits {

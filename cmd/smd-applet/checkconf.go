@@ -43,7 +43,7 @@ The status is 1 where there is an error; a warning or a note may be as you mean 
 			log := newLogger(os.Stderr, false)
 			pool := &remote.Pool{Log: log}
 			defer pool.Close()
-			s := &sync.Sessions{Paths: paths, Program: self, Log: log, Pool: pool}
+			s := &sync.Sessions{Paths: paths, Program: self, Version: "smd-applet " + version, Log: log, Pool: pool}
 			findings, err := s.Check(cmd.Context(), endpoint)
 			if err != nil {
 				return err

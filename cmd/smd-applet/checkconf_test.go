@@ -68,5 +68,5 @@ func TestCheckConfOfStockServer(t *testing.T) {
 	if err := os.Remove(filepath.Join(programs, "smd-server")); err != nil {
 		t.Fatal(err)
 	}
-	check(false, "error    start ", "fix: install smd-applet", "errors: 1, warnings: 0")
+	check(false, "error    start ", "fix: put it there: smd-applet deploy ", "errors: 1, warnings: 0")
 }

@@ -20,7 +20,8 @@ var linked = []string{
 }
 
 func newLinks() *cobra.Command {
-	return &cobra.Command{
+	var keep bool
+	cmd := &cobra.Command{
 		Use:   "links [directory]",
 		Short: "make smd-pull, smd-push and the others, as links to this program; without a directory list them",
 		Args:  cobra.MaximumNArgs(1),
@@ -33,34 +34,50 @@ func newLinks() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("find this program: %w", err)
 			}
-			return makeLinks(self, args[0])
+			kept, err := makeLinks(self, args[0], keep)
+			if err != nil {
+				return err
+			}
+			for _, name := range kept {
+				if _, err := fmt.Fprintln(cmd.OutOrStdout(), name); err != nil {
+					return err
+				}
+			}
+			return nil
 		},
 	}
+	cmd.Flags().BoolVar(&keep, "keep", false, "leave what leads to another program, and print its name")
+	return cmd
 }
 
 // makeLinks links every name in dir to program. A link that is there is left or
-// put right; a file is somebody's, and an error.
-func makeLinks(program, dir string) error {
+// put right; a file is somebody's, and an error. With keep what is not a link to
+// smd-applet is left as it is, and returned.
+func makeLinks(program, dir string, keep bool) (kept []string, err error) {
 	target := program
 	if filepath.Dir(program) == filepath.Clean(dir) {
 		target = filepath.Base(program)
 	}
 	for _, name := range linked {
 		path := filepath.Join(dir, name)
+		if to, err := os.Readlink(path); keep && !errors.Is(err, fs.ErrNotExist) && filepath.Base(to) != "smd-applet" {
+			kept = append(kept, name)
+			continue
+		}
 		switch st, err := os.Lstat(path); {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
-			return err
+			return kept, err
 		case st.Mode().Type() != fs.ModeSymlink:
-			return fmt.Errorf("%s is a program of its own: move it away first", path)
+			return kept, fmt.Errorf("%s is a program of its own: move it away first", path)
 		default:
 			if err := os.Remove(path); err != nil {
-				return err
+				return kept, err
 			}
 		}
 		if err := os.Symlink(target, path); err != nil {
-			return err
+			return kept, err
 		}
 	}
-	return nil
+	return kept, nil
 }

@@ -20,8 +20,12 @@ func newVersion() *cobra.Command {
 		Short: "print the version, the commit and the dialects spoken",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "smd-applet %s (commit %s), speaks smd/2 and smd/%s\n", version, commit, smd1.Version)
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), versionLine())
 			return err
 		},
 	}
+}
+
+func versionLine() string {
+	return fmt.Sprintf("smd-applet %s (commit %s), speaks smd/2 and smd/%s", version, commit, smd1.Version)
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"smd-applet/sync/deploy"
 	"smd-applet/sync/exclude"
 	"smd-applet/sync/fault"
 	"smd-applet/sync/probe"
@@ -42,11 +43,15 @@ func (j *judge) server() {
 	}
 	if r.Applet == "" {
 		if r.ServerErr == nil {
-			j.add(Note, "there is no smd-applet that answers: its clock and the room on its disk are not known", "smd-applet there too makes syncs quicker")
+			j.add(Note, "there is no smd-applet that answers: its clock and the room on its disk are not known", "smd-applet there too makes syncs quicker: smd-applet deploy "+j.facts.Config.ServerName)
 		}
 		return
 	}
-	j.ok("%s is there", r.Applet)
+	if deploy.Older(r.Applet, j.facts.Program) {
+		j.add(Note, r.Applet+" is there, which is older than this one", "smd-applet deploy "+j.facts.Config.ServerName)
+	} else {
+		j.ok("%s is there", r.Applet)
+	}
 	switch ahead, behind := r.Time.Sub(r.Answered), r.Asked.Sub(r.Time); {
 	case ahead > clockTolerance:
 		j.add(Warning, "its clock is "+span(ahead)+" ahead", "let the network set both clocks: timedatectl set-ntp true")

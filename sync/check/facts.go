@@ -13,6 +13,7 @@ import (
 type Facts struct {
 	Endpoint string
 	Home     string
+	Program  string // this program and its version; may be empty
 
 	ConfigFile string
 	Config     *config.Endpoint // nil where it can't be used

@@ -23,7 +23,7 @@ var rows = map[Kind]row{
 	HostKeyUnknown: {"the server's host key is not known", "compare its fingerprint with the server's, then run: smd-applet trust HOST", "ssh", "unknown-host-key", false, openLog},
 	HostKeyChanged: {"the server's host key has changed", "if the server was reinstalled run: smd-applet trust HOST; if not, someone may be listening", "ssh", "changed-host-key", false, openLog},
 	Auth:           {"the server refused the login", "check that ssh to the same host logs in without a question", "ssh", "authentication", false, openLog},
-	RemoteProgram:  {"smd-applet is not installed on the server", "install smd-applet (or syncmaildir) on the server", "ssh", "remote-program-missing", false, openLog},
+	RemoteProgram:  {"smd-applet is not installed on the server", "put it there: smd-applet deploy HOST", "ssh", "remote-program-missing", false, openLog},
 	Protocol:       {"the other end speaks another protocol", "check the version installed at the other end, and that its shell start-up files print nothing", "handshake", "protocol-mismatch", false, openLog},
 	DBMismatch:     {"the two ends remember different states", "run again: the state is agreed anew, no message is deleted", "handshake", "db-mismatch", false, openLog},
 	Config:         {"the configuration needs a look", "edit the named file", "conf", "bad-config", false, openLog},
