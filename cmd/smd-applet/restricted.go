@@ -26,7 +26,8 @@ func newRestrictedShell() *cobra.Command {
 		Short: "let an ssh key do nothing but sync (for authorized_keys)",
 		Long: `let an ssh key do nothing but sync
 
-In ~/.ssh/authorized_keys of the server, in front of a key:
+In ~/.ssh/authorized_keys of the server, in front of a key ("smd-applet key" makes one
+and writes the line):
 
   command="smd-restricted-shell --root Mail",restrict ssh-ed25519 …
 

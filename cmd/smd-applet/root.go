@@ -75,7 +75,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		newChecksum(), newDeploy(),
+		newAuthorize(), newChecksum(), newDeploy(), newKey(),
 		newAgent(), newApplet(), newAutostart(), newCensus(), newDemo(), newPull(), newPush(), newLoop(), newManual(), newServer(), newClient(), newCheckConf(), newCompletion(),
 		newSync(), newPause(), newResume(), newStatus(), newProblems(), newLog(), newQuit(),
 		newConfirm(), newRestore(), newLinks(), newMddiff(), newProbe(), newRestrictedShell(), newStripHeader(), newTally(), newTranslate(), newTrust(), newUniformNames(), newVersion(),

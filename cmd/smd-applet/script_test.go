@@ -92,7 +92,7 @@ func usage(ts *testscript.TestScript, ok bool, how string) {
 func scriptSSHD(t *testing.T, path ...string) func(*testscript.TestScript, bool, []string) {
 	return func(ts *testscript.TestScript, neg bool, args []string) {
 		usage(ts, !neg && len(args) == 1, "sshd alias")
-		s := synctest.StartSSHD(t, synctest.SSHDOptions{ServerHome: filepath.Join(ts.Getenv("WORK"), "server"), PathPrepend: path})
+		s := synctest.StartSSHD(t, synctest.SSHDOptions{ServerHome: filepath.Join(ts.Getenv("WORK"), "server"), PathPrepend: path, OwnKeys: true})
 		s.WriteClientHome(t, ts.Getenv("HOME"), args[0])
 	}
 }

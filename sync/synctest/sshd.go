@@ -34,6 +34,9 @@ type SSHDOptions struct {
 	PathPrepend []string
 	// Env is added to the remote environment.
 	Env map[string]string
+	// OwnKeys lets in the keys of ~/.ssh/authorized_keys in ServerHome too, each
+	// with what its line says it may do.
+	OwnKeys bool
 }
 
 // SSHD is a real OpenSSH server on loopback that lets one key in.
@@ -253,22 +256,30 @@ func (s *SSHD) prepare(o SSHDOptions) error {
 	if err != nil {
 		return err
 	}
+	if o.OwnKeys {
+		userKey = fmt.Sprintf(`command="%s" %s`, quoteShell(s.path("login")), userKey)
+	}
 	if err := os.WriteFile(s.path("authorized_keys"), []byte(userKey+"\n"), 0o600); err != nil {
 		return err
 	}
 	if err := os.WriteFile(s.path("login"), []byte(s.loginScript(o)), 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(s.path("sshd_config"), []byte(s.config()), 0o600)
+	return os.WriteFile(s.path("sshd_config"), []byte(s.config(o.OwnKeys)), 0o600)
 }
 
 // config lets one key in and nothing else, and sends every command through the
-// login script. HOME is set here too, for the start-up files of the account's
+// login script; with ownKeys that key's commands. HOME is set here too, for the start-up files of the account's
 // shell, which comes before the script.
-func (s *SSHD) config() string {
+func (s *SSHD) config(ownKeys bool) string {
+	keys, command := quoteConfig(s.path("authorized_keys")), "ForceCommand "+quoteShell(s.path("login"))
+	if ownKeys {
+		keys += " " + quoteConfig(filepath.Join(s.ServerHome, ".ssh", "authorized_keys"))
+		command = ""
+	}
 	return strings.Join([]string{
 		"HostKey " + quoteConfig(s.path("host_key")),
-		"AuthorizedKeysFile " + quoteConfig(s.path("authorized_keys")),
+		"AuthorizedKeysFile " + keys,
 		"PidFile none",
 		"UsePAM no",
 		"StrictModes no", // temporary directories lie below /tmp
@@ -278,7 +289,7 @@ func (s *SSHD) config() string {
 		"PrintMotd no",
 		"LogLevel VERBOSE",
 		"SetEnv " + quoteConfig("HOME="+s.ServerHome),
-		"ForceCommand " + quoteShell(s.path("login")),
+		command,
 	}, "\n") + "\n"
 }
 
