@@ -123,6 +123,13 @@ func TestLives(t *testing.T) {
 	d.WaitNotification("a popup of the new daemon's", func(n desktoptest.Notification) bool { return n.Summary == "smd-applet 0.1.0" })
 	d.Click(item, "Problems (2)", "Bring them back")
 	f.want("restore work")
+
+	d.RestartBus()
+	item = d.WaitIcon(f.Pid())
+	d.Click(item, "Problems (2)", "Sync now")
+	f.want("sync home")
+	d.Click(item, "About")
+	d.WaitNotification("a popup on the new bus", func(n desktoptest.Notification) bool { return n.Summary == "smd-applet 0.1.0" })
 }
 
 // Where no panel shows the icon a second start shows the state, with buttons.

@@ -72,13 +72,9 @@ func Start(t testing.TB, o Options) *Desktop {
 	d := &Desktop{t: t, home: t.TempDir(), shots: newShots(t)}
 	d.display = startX(t)
 	d.bus = StartBus(t)
-	d.conn = d.bus.Connect(t)
-	d.popups = watchPopups(t, d.bus) // before anybody can show one
 	d.makeHome(o.Dark)
-
-	Launch(t, d.service(xfconfd))
-	d.waitOwned("org.xfce.Xfconf")
 	d.notifier = o.Notifier
+	d.onBus()
 	if !o.NoPopups {
 		d.StartNotifier()
 	}
@@ -86,6 +82,29 @@ func Start(t testing.TB, o Options) *Desktop {
 		d.StartPanel()
 	}
 	return d
+}
+
+// onBus looks at the bus, before anybody can show a popup, and starts what the
+// panel has its settings from.
+func (d *Desktop) onBus() {
+	d.t.Helper()
+	d.conn = d.bus.Connect(d.t)
+	d.popups = watchPopups(d.t, d.bus)
+	Launch(d.t, d.service(xfconfd))
+	d.waitOwned("org.xfce.Xfconf")
+}
+
+// RestartBus ends the bus, and with it the notification daemon and the panel, and
+// starts all of them again. What was shown before is forgotten.
+func (d *Desktop) RestartBus() {
+	d.t.Helper()
+	d.bus.Stop()
+	d.popper.Stop()
+	d.panel.Stop()
+	d.bus.Restart(d.t)
+	d.onBus()
+	d.StartNotifier()
+	d.StartPanel()
 }
 
 // startX starts an X server on a free display and returns its name.
