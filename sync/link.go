@@ -464,6 +464,7 @@ func (r *session) runOver(ctx context.Context, l *link) (Result, error) {
 		},
 	}
 	l.end.Changed = func(what, path, to string) { r.record(Pull, what, path, to) }
+	l.end.Leaving = r.history.Leaving
 	var sum Result
 	for range rounds {
 		got, err := l.client.Run(ctx, opt)

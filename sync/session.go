@@ -19,6 +19,7 @@ import (
 	"smd-applet/sync/exclude"
 	"smd-applet/sync/fault"
 	"smd-applet/sync/guard"
+	"smd-applet/sync/history"
 	"smd-applet/sync/hooks"
 	"smd-applet/sync/index"
 	"smd-applet/sync/lock"
@@ -179,6 +180,7 @@ type session struct {
 	channel   *idleChannel
 	hooks     map[Direction]*hooks.Hooks // nil ones without any
 	journal   *notmuch.Journal           // nil when notmuch need not know
+	history   *history.Writer            // nil in a dry run
 	link      *link                      // in smd/2
 	folders   map[string]*delta.Counts   // of a dry run
 	travels   transfer                   // of a dry run
@@ -282,7 +284,11 @@ func (r *session) logged(ctx context.Context) (Result, error) {
 		return Result{}, fault.New(maildir.KindOf(err), "open the log", r.Paths.ServerLog(r.endpoint.Name), err)
 	}
 	defer server.Close()
+	if !r.DryRun {
+		r.history = history.Begin(r.Paths.HistoryDir(), r.Paths.Home, r.endpoint.Name, string(r.direction))
+	}
 	result, err := r.hooked(ctx, client, server)
+	r.remember(result, fault.As(err))
 	lines := TagLines(r.endpoint.Name, r.localProgram(), result, fault.As(err))
 	if r.direction == Both && err == nil {
 		lines = twoWayTags(r.endpoint.Name, result)
@@ -604,7 +610,7 @@ func (r *session) pull(ctx context.Context, conn *smd1.Conn, store *maildir.Stor
 	got, err := apply.Run(ctx, conn, apply.Options{
 		Store: store, Files: r.files(), Ledger: ledger, Limits: r.limits(), Excluded: excluded,
 		FailOnConflict: r.endpoint.OnConflictFail, DryRun: r.DryRun, SharedState: r.endpoint.LocalSync(), Log: r.Log,
-		Changed: func(what, path, to string) { r.record(Pull, what, path, to) },
+		Changed: func(what, path, to string) { r.record(Pull, what, path, to) }, Leaving: r.history.Leaving,
 		Told: func(a delta.Action) {
 			if r.told != nil {
 				r.told(store, a)
@@ -653,9 +659,10 @@ func (r *session) push(ctx context.Context, conn *smd1.Conn, store *maildir.Stor
 	}, err
 }
 
-// record tells the hooks what happened to a message here, in a pull, or was sent,
-// in a push, and notmuch of the former; paths are below the home.
+// record tells the history and the hooks what happened to a message here, in a
+// pull, or was sent, in a push, and notmuch of the former; paths are below the home.
 func (r *session) record(d Direction, what, path, to string) {
+	r.history.Change(d == Push, what, path, to)
 	if to != "" {
 		to = filepath.Join(r.Paths.Home, to)
 	}

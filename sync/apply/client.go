@@ -42,6 +42,8 @@ type Options struct {
 	// hooks: paths as the store has them, the second one empty where there is no
 	// new one. May be nil.
 	Changed func(what, path, to string)
+	// Leaving is told of a message that is about to be removed; may be nil.
+	Leaving func(path string)
 	Log     *slog.Logger
 }
 

@@ -138,6 +138,9 @@ func (r *run) removeOne(d removal) error {
 		r.log.Info("changed while it was to be deleted: keeping it", "message", p.Path())
 		return nil
 	}
+	if r.opt.Leaving != nil {
+		r.opt.Leaving(p.Path())
+	}
 	if err := p.Remove(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fault.New(maildir.KindOf(err), "delete", p.Path(), err)
 	}

@@ -71,6 +71,9 @@ func (p Paths) NotmuchLog(endpoint string) string {
 // NotmuchDir is where the changes are noted that notmuch does not know yet.
 func (p Paths) NotmuchDir() string { return filepath.Join(p.SMD(), "notmuch") }
 
+// HistoryDir is where what runs did is kept for a month.
+func (p Paths) HistoryDir() string { return filepath.Join(p.SMD(), "history") }
+
 // HooksDir is where the hooks for a moment ("pre", "post") of a run ("pull",
 // "push") lie.
 func (p Paths) HooksDir(when, what string) string {

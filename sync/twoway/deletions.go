@@ -215,3 +215,22 @@ func Decide(db *agreed.DB, carryOut bool) error {
 		return storeHolds(tx, h.entries)
 	})
 }
+
+// HeldBack lists the messages whose deletion is held back and that nobody decided
+// about: those deleted at the agent's end, and those deleted at the client's.
+func HeldBack(db *agreed.DB) (there, here []agreed.Key, err error) {
+	err = db.View(func(tx *agreed.Tx) error {
+		h, err := loadHolds(tx)
+		for k, decision := range h.entries {
+			switch {
+			case decision != undecided:
+			case k.by == pull:
+				there = append(there, k.key)
+			default:
+				here = append(here, k.key)
+			}
+		}
+		return err
+	})
+	return there, here, err
+}

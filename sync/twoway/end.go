@@ -23,6 +23,8 @@ type End struct {
 	// Changed is told what was done to a message here, in the words of package
 	// hooks, by paths below home; may be nil.
 	Changed func(what, path, to string)
+	// Leaving is told of a message that is about to be removed; may be nil.
+	Leaving func(path string)
 	Log     *slog.Logger
 
 	dirs    maildir.Dirs               // whose entries changed and are not yet durable
@@ -288,6 +290,9 @@ func (e *End) remove(tx *agreed.Tx, op reconcile.Op) error {
 	p, st, err := e.untouched(tx, op)
 	if err != nil {
 		return err
+	}
+	if e.Leaving != nil {
+		e.Leaving(p.Path())
 	}
 	if err := e.unlink(p, st); err != nil {
 		return err
