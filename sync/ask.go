@@ -24,11 +24,12 @@ func (r *session) applets() [][]string {
 
 // ask has smd-applet at the other end tell of itself and its mailboxes, and
 // returns the words that start it there. Where it is not, the error is of kind
-// [fault.RemoteProgram].
-func (r *session) ask(ctx context.Context, host remote.Host, log io.Writer) (a *probe.Answer, there []string, err error) {
+// [fault.RemoteProgram]. flags ask for more than usual.
+func (r *session) ask(ctx context.Context, host remote.Host, log io.Writer, flags ...string) (a *probe.Answer, there []string, err error) {
 	var failed error
 	for _, there := range r.applets() {
-		argv := append(append(there[:len(there):len(there)], "probe", r.endpoint.ClientName), r.endpoint.RemoteMailboxes()...)
+		argv := append(append(there[:len(there):len(there)], "probe"), flags...)
+		argv = append(append(argv, r.endpoint.ClientName), r.endpoint.RemoteMailboxes()...)
 		a, err := probeBy(ctx, host, argv, log)
 		if !fault.Is(err, fault.RemoteProgram) {
 			return a, there, err

@@ -10,9 +10,10 @@ import (
 	"smd-applet/sync/probe"
 )
 
-// newProbe is what smd-check-conf and SUBSCRIBED_ONLY=true start at the other end.
+// newProbe is what smd-check-conf, a clone and SUBSCRIBED_ONLY=true start at the other end.
 func newProbe() *cobra.Command {
-	return &cobra.Command{
+	var sizes bool
+	cmd := &cobra.Command{
 		Use:    "probe CLIENTNAME mailbox...",
 		Short:  "tell of this end's mailboxes: folders, subscriptions, free space (started by the other end)",
 		Args:   cobra.MinimumNArgs(2),
@@ -32,8 +33,15 @@ func newProbe() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if sizes {
+				if err := a.Measure(cmd.Context(), paths.Home); err != nil {
+					return err
+				}
+			}
 			a.Version = fmt.Sprintf("smd-applet %s", version)
 			return a.Write(cmd.OutOrStdout())
 		},
 	}
+	cmd.Flags().BoolVar(&sizes, "sizes", false, "also how much mail is in each folder")
+	return cmd
 }

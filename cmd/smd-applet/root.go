@@ -77,7 +77,7 @@ func newRoot() *cobra.Command {
 	root.AddCommand(
 		newAuthorize(), newChecksum(), newDeploy(), newKey(),
 		newAgent(), newApplet(), newAutostart(), newCensus(), newDemo(), newPull(), newPush(), newLoop(), newManual(), newServer(), newClient(), newCheckConf(), newCompletion(),
-		newExplain(),
+		newClone(), newExplain(),
 		newSync(), newPause(), newResume(), newStatus(), newProblems(), newLog(), newQuit(),
 		newConfirm(), newRestore(), newLinks(), newMddiff(), newProbe(), newRestrictedShell(), newStripHeader(), newTally(), newTranslate(), newTrust(), newUniformNames(), newVersion(),
 	)

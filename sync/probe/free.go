@@ -4,8 +4,8 @@ package probe
 
 import "golang.org/x/sys/unix"
 
-// freeBytes returns how much a user may still write to the file system of dir.
-func freeBytes(dir string) (int64, error) {
+// FreeBytes returns how much a user may still write to the file system of dir.
+func FreeBytes(dir string) (int64, error) {
 	var disk unix.Statfs_t
 	if err := unix.Statfs(dir, &disk); err != nil {
 		return 0, err

@@ -2,7 +2,7 @@ package probe
 
 import "golang.org/x/sys/unix"
 
-func freeBytes(dir string) (int64, error) {
+func FreeBytes(dir string) (int64, error) {
 	var disk unix.Statvfs_t
 	if err := unix.Statvfs(dir, &disk); err != nil {
 		return 0, err

@@ -1,6 +1,6 @@
 // Package probe is what one end says of itself and its mailboxes: which folders
 // there are, what is subscribed to, how much room is left and what time it is. It
-// speaks of folders, never of messages, and changes nothing.
+// speaks of folders, never of single messages, and changes nothing.
 package probe
 
 import (
@@ -44,6 +44,8 @@ type Mailbox struct {
 	ReadOnly    bool     `json:"readOnly,omitempty"`
 	// Subscribed are the keys of its list of subscriptions; nil: there is none.
 	Subscribed []string `json:"subscribed"`
+	// Volumes is how much mail is in each folder; nil: not asked for.
+	Volumes map[string]Volume `json:"volumes,omitempty"`
 }
 
 // Look finds out about mailboxes below home. It ends early only with ctx.
@@ -89,7 +91,7 @@ func look(ctx context.Context, home, name string) (m Mailbox, err error) {
 	slices.Sort(m.Directories)
 	m.Skipped, m.Unreadable = report.Skipped, report.Unreadable
 	dir := filepath.Join(home, name)
-	if free, err := freeBytes(dir); err == nil {
+	if free, err := FreeBytes(dir); err == nil {
 		m.Free = &free
 	}
 	m.ReadOnly = unix.Access(dir, unix.W_OK) != nil

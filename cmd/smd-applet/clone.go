@@ -1,0 +1,256 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	stdsync "sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"smd-applet/sync"
+	"smd-applet/sync/config"
+	"smd-applet/sync/probe"
+	"smd-applet/sync/remote"
+)
+
+func newClone() *cobra.Command {
+	var merge bool
+	cmd := &cobra.Command{
+		Use:   "clone [endpoint]",
+		Short: "make the first full copy of the server's mailbox, then sync",
+		Long: `make the first full copy of the server's mailbox, then sync
+
+It looks how much mail there is and whether it fits, copies, telling how far it is and
+how long it will take, syncs what changed meanwhile, and ends when both ends
+have the same number of messages. Ended in the middle and started again it goes on
+where it was. A mailbox here that has messages the server has not is refused, unless
+--merge brings the two together. Where standard error is no terminal it is told
+every minute how far it is.`,
+		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeEndpoint,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			endpoint := "default"
+			if len(args) > 0 {
+				endpoint = args[0]
+			}
+			paths, err := config.DefaultPaths()
+			if err != nil {
+				return err
+			}
+			self, err := programPath()
+			if err != nil {
+				return err
+			}
+			log := newLogger(os.Stderr, false)
+			pool := &remote.Pool{Log: log}
+			defer pool.Close()
+			s := &sync.Sessions{Paths: paths, Program: self, Log: log, Pool: pool}
+			c := &clone{sessions: s, endpoint: endpoint, out: cmd.OutOrStdout(), merge: merge}
+			return c.run(new(remote.Click).On(cmd.Context()))
+		},
+	}
+	cmd.Flags().BoolVar(&merge, "merge", false, "bring together what both ends have, though the mailbox here is no copy of the server's")
+	return cmd
+}
+
+// clone is one first copy.
+type clone struct {
+	sessions *sync.Sessions
+	endpoint string
+	out      io.Writer
+	merge    bool
+}
+
+// settleRuns is how many syncs may follow the copy until one changes nothing.
+const settleRuns = 3
+
+func (c *clone) run(ctx context.Context) error {
+	before, err := c.sessions.Survey(ctx, c.endpoint)
+	if err != nil {
+		return err
+	}
+	c.say("%s", surveyed(before))
+	if err := before.Room(); err != nil {
+		return err
+	}
+	if !before.Begun && before.Here.Messages > 0 && !c.merge {
+		c.say("comparing what is here already with what the server has")
+		if err := c.sessions.Foreign(ctx, c.endpoint); err != nil {
+			return err
+		}
+	}
+	started, progress := time.Now(), newCloneProgress(before.Missing())
+	result, err := sync.Once(ctx, c.sessions, c.endpoint, progress.show)
+	progress.clear()
+	if err != nil {
+		return err
+	}
+	c.say("%s", copied(result.Summary, time.Since(started)))
+	for range settleRuns {
+		if result, err = sync.Once(ctx, c.sessions, c.endpoint, progress.show); err != nil {
+			return err
+		}
+		if !result.Summary.Changed() {
+			break
+		}
+	}
+	progress.clear()
+	if result.Unindexed != nil {
+		printFault(os.Stderr, programOf(c.endpoint), result.Unindexed)
+	}
+	printHeld(os.Stderr, programOf(c.endpoint), c.endpoint, result.Held)
+	return c.compare(ctx, result)
+}
+
+func (c *clone) say(format string, args ...any) {
+	fmt.Fprintf(c.out, "%s: %s\n", c.endpoint, fmt.Sprintf(format, args...))
+}
+
+// compare ends a copy: both ends have as much, or it tells that they have not.
+func (c *clone) compare(ctx context.Context, last sync.Result) error {
+	after, err := c.sessions.Survey(ctx, c.endpoint)
+	if err != nil {
+		return err
+	}
+	problem := len(last.Held) > 0 || len(last.Damaged) > 0 || last.Unindexed != nil
+	switch {
+	case after.There != nil && *after.There != after.Here:
+		c.say("here are %s, at the server %s: messages that are damaged, held back or have names no sync can carry are not copied, and new ones come with the next sync",
+			volume(after.Here), volume(*after.There))
+		problem = true
+	case after.There != nil:
+		c.say("up to date: both ends have %s", volume(after.Here))
+	default:
+		c.say("up to date: here are %s", volume(after.Here))
+	}
+	if problem {
+		return exitStatus(exitProblems)
+	}
+	return nil
+}
+
+func surveyed(v *sync.Survey) string {
+	there := "the server does not tell how much it has, since it has no smd-applet or an older one"
+	if v.There != nil {
+		there = volume(*v.There) + " at " + v.Server
+	}
+	room := ""
+	if v.Free != nil {
+		room = fmt.Sprintf("; %s are free", size(*v.Free))
+	}
+	return fmt.Sprintf("%s, %s here%s", there, volume(v.Here), room)
+}
+
+func volume(v probe.Volume) string {
+	if v.Messages == 1 {
+		return "1 message (" + size(v.Bytes) + ")"
+	}
+	return fmt.Sprintf("%d messages (%s)", v.Messages, size(v.Bytes))
+}
+
+func copied(s sync.Summary, took time.Duration) string {
+	if s.New == 0 {
+		return "all messages were here already"
+	}
+	return fmt.Sprintf("%d messages, %s, in %s: %s/s", s.New, size(s.Bytes), lasting(took), size(int64(float64(s.Bytes)/max(took.Seconds(), 0.001))))
+}
+
+// size tells bytes in the unit that leaves three digits or so.
+func size(bytes int64) string {
+	switch {
+	case bytes < 1e6:
+		return fmt.Sprintf("%.1f kB", float64(bytes)/1e3)
+	case bytes < 1e9:
+		return fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
+	}
+	return fmt.Sprintf("%.1f GB", float64(bytes)/1e9)
+}
+
+// lasting tells a length of time as a person would.
+func lasting(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	}
+	return fmt.Sprintf("%.1f h", d.Hours())
+}
+
+// cloneProgress tells how far a copy is: in one line on a terminal, else by a line
+// a minute.
+type cloneProgress struct {
+	w        io.Writer
+	terminal bool
+	total    probe.Volume // zero: not known
+	now      func() time.Time
+
+	mu    stdsync.Mutex
+	first time.Time // when the first bytes came
+	last  time.Time
+	shown bool
+}
+
+func newCloneProgress(total probe.Volume) *cloneProgress {
+	p := &cloneProgress{w: os.Stderr, terminal: term.IsTerminal(int(os.Stderr.Fd())), total: total, now: time.Now}
+	p.last = p.now()
+	return p
+}
+
+// cloneEvery is how often it is told where there is no terminal.
+const cloneEvery = time.Minute
+
+func (p *cloneProgress) show(s sync.Progress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.now()
+	if s.Bytes > 0 && p.first.IsZero() {
+		p.first = now
+	}
+	every := cloneEvery
+	if p.terminal {
+		every = progressEvery
+	}
+	if now.Sub(p.last) < every {
+		return
+	}
+	p.last = now
+	text := cloneLine(s, p.total, now.Sub(p.first))
+	if !p.terminal {
+		fmt.Fprintln(p.w, text)
+		return
+	}
+	fmt.Fprint(p.w, "\r\x1b[K"+text)
+	p.shown = true
+}
+
+func (p *cloneProgress) clear() {
+	if p.shown {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+}
+
+// cloneLine is how far a copy is, in words. took is the time since the first bytes.
+func cloneLine(s sync.Progress, total probe.Volume, took time.Duration) string {
+	if s.Phase != sync.PhaseTransferring || s.Bytes == 0 {
+		return string(s.Phase)
+	}
+	text := fmt.Sprintf("%d messages, %s", s.Done, size(s.Bytes))
+	done := min(s.Bytes, total.Bytes)
+	if total.Bytes > 0 {
+		text = bar(int(done*100/total.Bytes), 100) + " " + text + " of " + size(total.Bytes)
+	}
+	rate := float64(s.Bytes) / max(took.Seconds(), 0.001)
+	if took >= time.Second {
+		text += ", " + size(int64(rate)) + "/s"
+	}
+	if left := float64(total.Bytes-done) / rate; took >= time.Second && left > 0 {
+		text += ", " + lasting(time.Duration(left*float64(time.Second))) + " left"
+	}
+	return text
+}
