@@ -98,7 +98,7 @@ reliability: NTH := $(if $(filter command line environment,$(origin NTH)),$(NTH)
 reliability: FUZZTIME := $(if $(filter command line environment,$(origin FUZZTIME)),$(FUZZTIME),60s)
 reliability:
 	.ci/install-test-tools
-	CGO_ENABLED=0 GOFLAGS='$(GOFLAGS) $(subst -tags ,-tags=,$(TAGS))' SMD_APPLET_CRASH=$(NTH) SMD_APPLET_OVERLAPS=$(OVERLAPS) SMD_APPLET_HISTORIES=$(OPERATIONS) \
+	TMPDIR=$${TMPDIR:-$$(test -d /dev/shm && echo /dev/shm || echo /tmp)} CGO_ENABLED=0 GOFLAGS='$(GOFLAGS) $(subst -tags ,-tags=,$(TAGS))' SMD_APPLET_CRASH=$(NTH) SMD_APPLET_OVERLAPS=$(OVERLAPS) SMD_APPLET_HISTORIES=$(OPERATIONS) \
 		go run ./reliability -checks $(CHECKS) -fuzz $(FUZZTIME) -o docs/reliability.md
 
 bench:

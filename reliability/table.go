@@ -43,7 +43,8 @@ var chapters = []chapter{
 		{"a way around smd-restricted-shell", "cmd/smd-applet", "TestRestrictedShellRefuses"},
 		{"a message sent to a place outside the mailbox", "cmd/smd-applet", "TestRestrictedShellWritesMailOnly"},
 	}},
-	{"Many messages are gone", []row{
+	{"Mail or memory is lost at one end", []row{
+		{"unmounted or missing mailbox, rm -rf, a folder gone or unreadable, an old backup, agreed states lost, old or another mailbox's, a machine installed from scratch; both dialects, either end: the other end keeps all, in the end both have all", "cmd/smd-applet", "TestLosses"},
 		{"a folder gone as a folder, smd/2: held back, then confirmed", "sync/twoway", "TestFolderGoneIsHeld"},
 		{"the same, then brought back", "sync/twoway", "TestHeldIsRestored"},
 		{"the same, and the mail comes back by itself", "sync/twoway", "TestReappearanceWithdraws"},
