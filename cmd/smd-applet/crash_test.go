@@ -306,8 +306,7 @@ func (s *stage) recovers(c *crashSession, want rest) {
 			}
 		}
 		for _, file := range want.files[end] {
-			// An empty folder may be left half made, until mail comes for it.
-			if strings.HasPrefix(file, "/.smd/") && !slices.Contains(got.files[end], file) {
+			if !slices.Contains(got.files[end], file) {
 				s.t.Errorf("the %s lacks %s", name, file)
 			}
 		}

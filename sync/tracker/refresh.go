@@ -79,20 +79,28 @@ func (t *Tracker) scan(ctx context.Context, tx *agreed.Tx) error {
 	t.folders = make(map[string]*folder)
 	t.damaged, t.doubles = nil, nil
 	waiting := make(map[string][]file) // cur, until new comes
+	half := make(map[string]maildir.Folder)
 	report, err := t.opt.Store.Scan(ctx, maildir.ScanOptions{Excluded: t.opt.Excluded}, func(l maildir.Listing) error {
 		files := filesOf(l.Sub, l.Files)
-		first, half := waiting[l.Folder]
-		if !half {
-			waiting[l.Folder] = files
+		first, second := waiting[l.Folder]
+		if !second {
+			waiting[l.Folder], half[l.Folder] = files, l.Local
 			return nil
 		}
 		delete(waiting, l.Folder)
+		delete(half, l.Folder)
 		return t.compare(ctx, tx, l.Folder, append(first, files...))
 	})
 	if err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
+		// A crash between the directories of a folder leaves one half made.
+		if !t.opt.DryRun {
+			if err := half[name].Make(); err != nil {
+				return err
+			}
+		}
 		if err := t.compare(ctx, tx, name, waiting[name]); err != nil {
 			return err
 		}

@@ -17,6 +17,7 @@ type Options struct {
 	// Excluded reports whether the folder at a local path, with all below it, is
 	// left out; nil leaves nothing out.
 	Excluded func(local string) bool
+	DryRun   bool         // nothing is mended that a scan finds half made
 	Log      *slog.Logger // nil logs nothing
 }
 
