@@ -111,7 +111,7 @@ func (c *crowd) act() {
 }
 
 // passing matches what a start may fail by: another one's lock, or people.
-var passing = regexp.MustCompile(`another run has|(process \d+|another process) has it|went away|changed while it was read|by itself|held back|no such file or directory`)
+var passing = regexp.MustCompile(`another run has|(process \d+|another process) has it|went away|changed while it was read|by itself|held back|(scan|look): .*no such file or directory`)
 
 var digits = regexp.MustCompile(`\d+`)
 
@@ -146,7 +146,7 @@ func (c *crowd) start(client int, enough <-chan struct{}, argv ...string) {
 		c.well++
 	case why == "":
 		c.t.Errorf("%s: %v: %s", argv, err, out.String())
-	case strings.HasPrefix(why, "no such file"), strings.HasPrefix(why, "held"):
+	case strings.HasSuffix(why, "no such file or directory"), strings.HasPrefix(why, "held"):
 		c.t.Logf("%s: %s", argv, out.String())
 		c.failed[why]++
 	default:

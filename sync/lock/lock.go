@@ -109,13 +109,26 @@ func Stock(home string) (*Lock, error) {
 		stock.holders = make(map[string]int)
 	}
 	if stock.holders[path] == 0 {
-		if err := takePidFile(path); err != nil {
+		if err := takeStock(home, path); err != nil {
 			return nil, err
 		}
 	}
 	stock.holders[path]++
 	return &Lock{release: []func() error{func() error { return releaseStock(path) }}}, nil
 }
+
+// takeStock takes the pid file under a kernel lock: of two of ours that find none,
+// or a dead one's, one gets it. Its name is none a mailbox can have.
+func takeStock(home, path string) error {
+	l, err := Acquire(context.Background(), home, stockWait, "/stock")
+	if err != nil {
+		return err
+	}
+	return errors.Join(takePidFile(path), l.Close())
+}
+
+// stockWait is how long others may take to look at the pid file and write it.
+const stockWait = 10 * time.Second
 
 func releaseStock(path string) error {
 	stock.Lock()
@@ -173,10 +186,10 @@ const loopWait = 2 * time.Second
 // another has it, the error is of kind [fault.Locked] and pid is the other's.
 func Loop(home string) (l *Lock, pid int, err error) {
 	path := filepath.Join(home, ".smd", "loop.lock")
-	l, err = Acquire(context.Background(), home, 0, "loop")
+	l, err = Acquire(context.Background(), home, 0, "/loop")
 	if pid, _ = Owner(path); fault.Is(err, fault.Locked) && (pid == 0 || !alive(pid)) {
 		// It has begun and not yet told who it is, or is as good as gone.
-		l, err = Acquire(context.Background(), home, loopWait, "loop")
+		l, err = Acquire(context.Background(), home, loopWait, "/loop")
 	}
 	if fault.Is(err, fault.Locked) {
 		pid, _ = Owner(path)
