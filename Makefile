@@ -9,6 +9,7 @@
 # make crash [NTH=1]   dies at every (n-th) step of every session, at either end
 # make fuzz [FUZZTIME=30s], make bench, make cover
 # make reliability [NTH=25] [OVERLAPS=1000] [OPERATIONS=3]   tries to lose mail, for hours; writes docs/reliability.md
+# make vulnerabilities   asks vuln.go.dev about what is linked in
 # make bench-scenarios [BENCH='-n 100000']   whole runs beside other tools; writes docs/performance.md
 
 PREFIX   ?= /usr/local
@@ -33,7 +34,7 @@ export GOFLAGS += -buildvcs=false
 
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-.PHONY: demo test build install pictures packages packages-test release fuzz bench bench-scenarios reliability crash cover clean
+.PHONY: demo test build install pictures packages packages-test release fuzz bench bench-scenarios reliability vulnerabilities crash cover clean
 
 demo: build
 	bin/smd-applet demo
@@ -100,6 +101,9 @@ reliability:
 	.ci/install-test-tools
 	TMPDIR=$${TMPDIR:-$$(test -d /dev/shm && echo /dev/shm || echo /tmp)} CGO_ENABLED=0 GOFLAGS='$(GOFLAGS) $(subst -tags ,-tags=,$(TAGS))' SMD_APPLET_CRASH=$(NTH) SMD_APPLET_OVERLAPS=$(OVERLAPS) SMD_APPLET_HISTORIES=$(OPERATIONS) \
 		go run ./reliability -checks $(CHECKS) -fuzz $(FUZZTIME) -o docs/reliability.md
+
+vulnerabilities:
+	go run golang.org/x/vuln/cmd/govulncheck@latest $(TAGS) ./...
 
 bench:
 	go test $(TAGS) -run '^$$' -bench . -benchmem ./...

@@ -18,6 +18,7 @@ var chapters = []chapter{
 		{"a program killed in the middle of a first sync", "cmd/smd-applet", "TestKilledInTheMiddle"},
 		{"a process killed while it commits the agreed state: the state is that of its last commit", "sync/agreed", "TestKilled"},
 		{"the agreed state's file damaged: begun anew, nothing deleted", "sync/agreed", "TestDamagedFileHeals"},
+		{"a folder that a crash left half made: completed", "sync/twoway", "TestHalfMadeFolderIsCompleted"},
 		{"a message that became empty or short, smd/2: not sent, mended from the other end", "sync/twoway", "TestDamageIsMended"},
 		{"the same, smd 1.3", "sync/apply", "TestDamageIsMended"},
 	}},
@@ -32,6 +33,14 @@ var chapters = []chapter{
 	}},
 	{"A faulty world", []row{
 		{"a system call that fails, once or from then on, with EIO, ENOSPC, EDQUOT, EACCES, EROFS, EMFILE, ENFILE or ESTALE, at either end: a word for a person, nothing lost, the next runs converge", "cmd/smd-applet", "TestFaultMatrix"},
+		{"a disk that fills up during a pull or a push, a real one", "cmd/smd-applet", "TestScripts/full-disk"},
+		{"a folder nobody may read, at either end", "cmd/smd-applet", "TestScripts/unreadable-folder"},
+		{"folders that vanish while they are scanned", "sync/maildir", "TestScanOfVanishingFolders"},
+		{"a folder replaced by another while it is scanned", "sync/maildir", "TestScanOfReplacedFolder"},
+		{"a directory that changes while it is listed", "sync/maildir", "TestListOfChangingDirectory"},
+		{"a link cut or dead in the middle of a run, a hook or notmuch that hangs: ended within two seconds, the next run goes on", "cmd/smd-applet", "TestLoopIsEnded"},
+		{"a link that lets no byte pass any more", "cmd/smd-applet", "TestLoopIsEndedOnADeadLine"},
+		{"a server that takes the connection and says nothing", "sync/remote", "TestSilentServer"},
 	}},
 	{"Overlaps", []row{
 		{"smd-pull, smd-push, sync, loop and applet started at once, by two clients of one server, while folders are renamed and removed: no letter lost", "cmd/smd-applet", "TestOverlaps"},
@@ -40,6 +49,8 @@ var chapters = []chapter{
 	{"The other end is hostile", []row{
 		{"an agent that sends what it may not: a typed refusal, nothing written outside", "sync/twoway", "TestHostileAgent"},
 		{"a client that asks for what it may not", "sync/twoway", "TestHostileClient"},
+		{"a host key that is unknown or changed, a key that is refused", "sync/remote", "TestRefusals"},
+		{"files, folders and socket that others could read; a secret in a log, a status or a message", "cmd/smd-applet", "TestPrivate"},
 		{"a way around smd-restricted-shell", "cmd/smd-applet", "TestRestrictedShellRefuses"},
 		{"a message sent to a place outside the mailbox", "cmd/smd-applet", "TestRestrictedShellWritesMailOnly"},
 	}},

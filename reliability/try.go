@@ -23,10 +23,14 @@ type event struct {
 
 // test is what became of a test or subtest.
 type test struct {
+	output strings.Builder
 	action string // pass, fail or skip
 	cases  int    // by its attribute, a property or a fuzz target; 0 where it says nothing
 	said   string // its last line
 }
+
+// mostOutput bounds what is kept of what a test says, in bytes.
+const mostOutput = 32 << 10
 
 // outcomes are those of all tests of a package, by name.
 type outcomes map[string]map[string]*test
@@ -125,6 +129,9 @@ func (o outcomes) read(pkg string, r io.Reader) error {
 			o[pkg][e.Test] = t
 		}
 		t.take(e)
+		if e.Action == "fail" {
+			fmt.Fprint(os.Stderr, t.output.String())
+		}
 	}
 }
 
@@ -141,6 +148,9 @@ func (t *test) take(e event) {
 			t.cases += number(e.Value)
 		}
 	case "output":
+		if t.output.Len() < mostOutput {
+			t.output.WriteString(e.Output)
+		}
 		if m := checked.FindStringSubmatch(e.Output); m != nil {
 			t.cases += number(m[1])
 		} else if m := execs.FindStringSubmatch(e.Output); m != nil {
