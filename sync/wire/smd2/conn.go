@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	stdsync "sync"
+	"time"
 
 	"smd-applet/sync/fault"
 )
@@ -22,6 +23,7 @@ type Conn struct {
 	w          *bufio.Writer
 	payload    bytes.Buffer
 	compressor compressor
+	pace       pace
 
 	r            *bufio.Reader
 	failed       error         // what Receive returned last, where that was an error
@@ -76,7 +78,8 @@ func (c *Conn) Send(msg any) error {
 // writeFrame buffers one frame.
 func (c *Conn) writeFrame(typ, flags byte, payload []byte) error {
 	h := header{typ: typ, flags: flags, length: len(payload), plain: len(payload)}
-	if !c.options.Uncompressed {
+	c.pace.start(time.Now())
+	if !c.options.Uncompressed && !c.pace.raw {
 		if small, ok := c.compressor.shrink(payload); ok {
 			payload, h.flags, h.length = small, h.flags|flagZstd, len(small)
 		}
@@ -86,6 +89,7 @@ func (c *Conn) writeFrame(typ, flags byte, payload []byte) error {
 		return err
 	}
 	_, err := c.w.Write(payload)
+	c.pace.sent(h.plain, h.length, time.Now())
 	return err
 }
 
@@ -93,7 +97,9 @@ func (c *Conn) writeFrame(typ, flags byte, payload []byte) error {
 func (c *Conn) Flush() error {
 	c.sending.Lock()
 	defer c.sending.Unlock()
-	return c.w.Flush()
+	err := c.w.Flush()
+	c.pace.pause(time.Now())
+	return err
 }
 
 // Receive returns the next message, as a pointer to its struct. The [Data] in it is
