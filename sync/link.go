@@ -42,6 +42,7 @@ type link struct {
 	trafficDone  func()    // closes the copies that DEBUG=true asks for
 	fullAt       time.Time // the last look at every message
 	watchedThere bool      // the agent tells of changes as they happen
+	ahead        *ahead    // nil where there is none, or a run took it
 
 	mu   stdsync.Mutex  // held during a run, and while something is looked at
 	tree *mailtree.Tree // nil while nothing is watched
@@ -195,6 +196,7 @@ func (l *link) close() {
 	_ = l.channel.Close()
 	l.trafficDone()
 	l.wait.Wait()
+	l.ahead.stop()
 	_ = errors.Join(l.end.DB.Close(), l.end.Store.Close())
 }
 
@@ -230,7 +232,12 @@ func (r *session) newLink(ctx context.Context) (_ *link, err error) {
 	}()
 	r.Log.Debug("connecting", "endpoint", r.endpoint.Name, "how", host.How())
 	r.report(Progress{Phase: PhaseConnecting})
-	l := &link{endpoint: r.endpoint, end: end, stderr: &redirect{}}
+	l := &link{endpoint: r.endpoint, end: end, stderr: &redirect{}, ahead: r.lookAhead(ctx, end)}
+	defer func() {
+		if err != nil {
+			l.ahead.stop()
+		}
+	}()
 	life, err := r.startAgent(ctx, host, l)
 	if err != nil {
 		return nil, err
@@ -239,6 +246,39 @@ func (r *session) newLink(ctx context.Context) (_ *link, err error) {
 		l.watch(life, r.Sessions, excluded)
 	}
 	return l, nil
+}
+
+// ahead is a look at this end that goes on while the line is made: in a process of
+// its own a run takes little else.
+type ahead struct {
+	cancel context.CancelFunc
+	over   chan error
+	wait   stdsync.WaitGroup
+}
+
+// lookAhead begins to look, where nothing changes the mailbox before the run does,
+// and no watch has to be there before the look.
+func (r *session) lookAhead(ctx context.Context, end *twoway.End) *ahead {
+	if r.Resident {
+		return nil
+	}
+	for _, d := range []Direction{Pull, Push} {
+		if !r.DryRun && (r.direction == d || r.direction == Both) && hooks.Has(r.Paths.HooksDir(hooks.Pre, string(d))) {
+			return nil
+		}
+	}
+	a := &ahead{over: make(chan error, 1)}
+	ctx, a.cancel = context.WithCancel(ctx)
+	a.wait.Go(func() { a.over <- end.Tracker.Refresh(ctx, true) })
+	return a
+}
+
+// stop ends the look and waits.
+func (a *ahead) stop() {
+	if a != nil {
+		a.cancel()
+		a.wait.Wait()
+	}
 }
 
 // farewell is how long an agent may take to end by itself.
@@ -463,11 +503,15 @@ func (r *session) runOver(ctx context.Context, l *link) (Result, error) {
 			r.report(Progress{Phase: twoWayPhases[s.Phase], Done: s.Done, Total: s.Total, Bytes: s.Bytes})
 		},
 	}
+	if l.ahead != nil {
+		opt.Ahead = l.ahead.over
+	}
 	l.end.Changed = func(what, path, to string) { r.record(Pull, what, path, to) }
 	l.end.Leaving = r.history.Leaving
 	var sum Result
 	for range rounds {
 		got, err := l.client.Run(ctx, opt)
+		opt.Ahead = nil
 		if got != nil {
 			sum = r.twoWayResult(sum, got)
 		}

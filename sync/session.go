@@ -247,10 +247,10 @@ func (r *session) locked(ctx context.Context) (Result, error) {
 	case r.direction == Both:
 		return Result{}, ErrOneWay
 	}
-	if r.elsewhere, err = r.override(); err != nil {
-		return Result{}, err
+	var result Result
+	if r.elsewhere, err = r.override(); err == nil {
+		result, err = r.logged(ctx)
 	}
-	result, err := r.logged(ctx)
 	if r.link != nil {
 		r.keepLink(r.link, err)
 	}

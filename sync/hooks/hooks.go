@@ -84,6 +84,12 @@ func Open(o Options) (*Hooks, error) {
 	return h, nil
 }
 
+// Has reports whether a directory has hooks; one that can't be looked into may have.
+func Has(dir string) bool {
+	found, err := executables(dir)
+	return err != nil || len(found) > 0
+}
+
 // executables returns every executable file of dir, in the order of names.
 func executables(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)

@@ -6,10 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"smd-applet/sync/fault"
@@ -298,10 +300,46 @@ func Names(ctx context.Context, f Folder, sub string) ([]string, error) {
 	return names, ctx.Err()
 }
 
+// A large directory is looked at by several at once: to look at a message takes
+// longer than all else that a scan does with it.
+const (
+	statters = 4
+	statSome = 512 // names, which are worth another one
+)
+
 func statAll(d *os.File, local string, names []string) (files []File, links []string, err error) {
 	slices.Sort(names)
-	files = make([]File, 0, len(names))
+	workers := max(1, min(statters, runtime.GOMAXPROCS(0), len(names)/statSome))
+	if workers == 1 {
+		return statSlice(int(d.Fd()), local, names)
+	}
+	type part struct {
+		files []File
+		links []string
+	}
+	parts := make([]part, workers)
 	fd := int(d.Fd())
+	var g errgroup.Group
+	for i := range parts {
+		g.Go(func() (err error) {
+			some := names[i*len(names)/workers : (i+1)*len(names)/workers]
+			parts[i].files, parts[i].links, err = statSlice(fd, local, some)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, nil, err
+	}
+	files = make([]File, 0, len(names))
+	for _, p := range parts {
+		files, links = append(files, p.files...), append(links, p.links...)
+	}
+	return files, links, nil
+}
+
+// statSlice looks at some names of the directory that is open as fd.
+func statSlice(fd int, local string, names []string) (files []File, links []string, err error) {
+	files = make([]File, 0, len(names))
 	var st unix.Stat_t
 	for _, name := range names {
 		if strings.HasPrefix(name, ".") {

@@ -22,6 +22,9 @@ type RunOptions struct {
 	// both changed is brought together in either.
 	Pull, Push bool
 	Full       bool // look at every message at both ends
+	// Ahead tells that a look at every message of this end, begun under the lock of
+	// this run, is over, and how it ended; nil: there was none.
+	Ahead <-chan error
 	// Watch says where this end changed since the last run; nil: nobody knows.
 	Watch    Watch
 	NoDelete bool // carry no deletion out
@@ -275,7 +278,14 @@ func (r *run) look(ctx context.Context, full bool) error {
 		r.end.takeWatch(r.opt.Watch)
 	}
 	t := r.end.Tracker
-	if err := t.Refresh(ctx, full || r.opt.Watch == nil); err != nil || r.opt.DryRun {
+	var err error
+	if ahead := r.opt.Ahead; ahead != nil {
+		r.opt.Ahead = nil
+		err = <-ahead
+	} else {
+		err = t.Refresh(ctx, full || r.opt.Watch == nil)
+	}
+	if err != nil || r.opt.DryRun {
 		return err
 	}
 	return t.SplitDoubles(ctx)
