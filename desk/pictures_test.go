@@ -112,6 +112,11 @@ func TestPictures(t *testing.T) {
 		"key":       {Name: "work", Problem: problem(fault.HostKeyUnknown, "mailhost", fault.Action{Kind: fault.TrustHost, Arg: "mailhost"})},
 		"config":    {Name: "work", Problem: problem(fault.Config, "~/.smd/config.work")},
 		"disk-full": {Name: "work", Problem: problem(fault.DiskFull, "Mail/lists")},
+		"network":   {Name: "work", Problem: problem(fault.Network, "mailhost")},
+		"program":   {Name: "work", Problem: problem(fault.RemoteProgram, "mailhost")},
+		"damaged":   {Name: "work", Problem: problem(fault.Damaged, "Mail/cur/17.M1P2.host:2,S")},
+		"hook":      {Name: "work", Problem: problem(fault.Hook, "~/.smd/hooks/post-pull.d/mailfilter")},
+		"new-key":   {Name: "work", Problem: problem(fault.HostKeyChanged, "mailhost", fault.Action{Kind: fault.TrustHost, Arg: "mailhost"})},
 	}
 	for _, notifier := range []desktoptest.Notifier{desktoptest.XfceNotifyd, desktoptest.Dunst} {
 		t.Run(string(notifier), func(t *testing.T) {
@@ -138,6 +143,20 @@ func TestPictures(t *testing.T) {
 			f.show(cue{State: quiet, Mail: 3})
 			shown("new mail")
 			d.Picture(to("popup-mail-"+string(notifier)), d.PopupAt(1))
+			d.StopNotifier()
+			d.StartNotifier()
+
+			item := d.Bus().Item(t, f.Pid())
+			item.Click("About")
+			shown("about")
+			d.Picture(to("popup-about-"+string(notifier)), d.PopupAt(1))
+			d.StopNotifier()
+			f.show(cue{State: sync.State{Overall: sync.Attention, Endpoints: []sync.EndpointState{kinds["key"]}}})
+			entry := item.WaitEntry("Problems (1)", "Show the server's key")
+			d.StartNotifier()
+			item.ClickID(entry.ID)
+			d.WaitNotification("the key", func(n desktoptest.Notification) bool { return strings.Contains(n.Body, "SHA256:") })
+			d.Picture(to("popup-fingerprint-"+string(notifier)), d.PopupAt(1))
 		})
 	}
 }
