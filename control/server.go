@@ -133,6 +133,9 @@ func (s *server) serve(ctx context.Context, conn *net.UnixConn) {
 
 // obey does what r asks for, but for quitting.
 func (s *server) obey(ctx context.Context, r Request) error {
+	if r.Do == Sync && r.Wait {
+		return s.engine.Sync(ctx, r.Endpoint)
+	}
 	if r.Endpoint != "" && !slices.ContainsFunc(s.engine.State().Endpoints, func(ep sync.EndpointState) bool { return ep.Name == r.Endpoint }) {
 		return &fault.Error{
 			Kind: fault.Config, Op: string(r.Do), Path: r.Endpoint, Err: errors.New("no such endpoint is running"),
@@ -141,9 +144,6 @@ func (s *server) obey(ctx context.Context, r Request) error {
 	}
 	switch r.Do {
 	case Sync:
-		if r.Wait {
-			return s.engine.Sync(ctx, r.Endpoint)
-		}
 		s.engine.SyncNow(r.Endpoint)
 	case Pause:
 		if r.Seconds > 0 {

@@ -26,6 +26,7 @@ type Engine struct {
 	opts    Options
 	reload  chan struct{} // one slot
 	checks  chan struct{}
+	loaded  chan struct{} // closed when the endpoints are known
 	workers stdsync.WaitGroup
 
 	mu        stdsync.Mutex // guards all below, and every endpoint's state
@@ -50,6 +51,7 @@ func NewEngine(opts Options) *Engine {
 		opts:    opts.withDefaults(),
 		reload:  make(chan struct{}, 1),
 		checks:  make(chan struct{}),
+		loaded:  make(chan struct{}),
 		subs:    make(map[*Subscription]struct{}),
 		paused:  make(map[string]pause),
 		leaving: make(map[string]*endpoint),
@@ -77,6 +79,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	// The first load may create ~/.smd, and so make it possible to watch it.
 	changed = e.watchConfig(ctx, nil)
 	e.load(ctx)
+	close(e.loaded)
 	changed = e.watchConfig(ctx, changed)
 
 	settle := time.NewTimer(configQuiet)
@@ -160,6 +163,11 @@ func (e *Engine) syncSoon(endpoint string, click *remote.Click) {
 // ended: the failures of all endpoints, joined. It ends early with ctx; the runs
 // go on. Of kind [fault.Config] is the failure when no such endpoint runs.
 func (e *Engine) Sync(ctx context.Context, endpoint string) error {
+	select {
+	case <-e.loaded: // who asks at the start is answered when there is an answer
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	endpoints := e.named(endpoint)
 	if len(endpoints) == 0 {
 		e.SyncNow(endpoint)
