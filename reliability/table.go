@@ -40,6 +40,7 @@ var chapters = []chapter{
 		{"a directory that changes while it is listed", "sync/maildir", "TestListOfChangingDirectory"},
 		{"a link cut or dead in the middle of a run, a hook or notmuch that hangs: ended within two seconds, the next run goes on", "cmd/smd-applet", "TestLoopIsEnded"},
 		{"a link that lets no byte pass any more", "cmd/smd-applet", "TestLoopIsEndedOnADeadLine"},
+		{"a peer that stalls for ever, or talks now and then, in made-up time", "sync", "TestSilence"},
 		{"a server that takes the connection and says nothing", "sync/remote", "TestSilentServer"},
 	}},
 	{"Overlaps", []row{

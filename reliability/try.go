@@ -67,7 +67,7 @@ func tryAll(ctx context.Context, checks int) (outcomes, error) {
 	}
 	all := make(outcomes)
 	for _, b := range batches {
-		args := []string{"-count", "1", "-timeout", "24h", "-run", "^(" + strings.Join(b.names, "|") + ")$", "./" + b.pkg}
+		args := []string{"-count", "1", "-timeout", "24h", "-parallel", "6", "-run", "^(" + strings.Join(b.names, "|") + ")$", "./" + b.pkg}
 		if b.pkg == withProperties && checks > 0 {
 			args = append(args, "-rapid.checks", strconv.Itoa(checks))
 		}

@@ -252,9 +252,7 @@ func TestOverlaps(t *testing.T) {
 	for i := range max(2, starts/each) {
 		protocol := []string{"2", "1.3"}[i%2]
 		t.Run(fmt.Sprint(protocol, " ", i/2), func(t *testing.T) {
-			if starts == overlapSample {
-				t.Parallel()
-			}
+			t.Parallel()
 			c := newCrowd(t, protocol, uint64(i))
 			for c.starts < min(each, starts/2) && !t.Failed() {
 				c.round()
