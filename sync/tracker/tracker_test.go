@@ -1,0 +1,237 @@
+package tracker_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"smd-applet/sync/agreed"
+	"smd-applet/sync/maildir"
+	"smd-applet/sync/reconcile"
+	"smd-applet/sync/synctest"
+	"smd-applet/sync/tracker"
+	"smd-applet/sync/translate"
+)
+
+// end is one end whose state agrees with its mailbox.
+type end struct {
+	t     *testing.T
+	box   *synctest.Mailbox
+	store *maildir.Store
+	db    *agreed.DB
+	*tracker.Tracker
+}
+
+func newEnd(t *testing.T, excluded func(string) bool) *end {
+	t.Helper()
+	home := t.TempDir()
+	e := &end{t: t, box: synctest.OpenMailbox(filepath.Join(home, "Mail"), "host")}
+	for _, folder := range []string{".", ".work", ".private"} {
+		e.must(e.box.AddFolder(folder))
+	}
+	var err error
+	e.store, err = maildir.Open(home, []maildir.Box{{Local: "Mail", Remote: "Mail"}}, translate.Identity(), false)
+	e.must(err)
+	e.db, err = agreed.Open(filepath.Join(home, "state"))
+	e.must(err)
+	t.Cleanup(func() {
+		e.must(e.db.Close())
+		e.must(e.store.Close())
+	})
+	e.Tracker = tracker.New(tracker.Options{Store: e.store, DB: e.db, Excluded: excluded})
+	return e
+}
+
+func (e *end) must(err error) {
+	e.t.Helper()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+}
+
+func (e *end) deliver(folder, content string) string {
+	e.t.Helper()
+	m, err := e.box.DeliverContent(folder, []byte(content))
+	e.must(err)
+	return m
+}
+
+func (e *end) changes() []reconcile.Change {
+	return slices.Collect(e.Each)
+}
+
+// settle agrees on all that is new, as if the other end had it too.
+func (e *end) settle() {
+	e.t.Helper()
+	s := tracker.Settled{}
+	s.Folders, s.NoFolders = e.Folders()
+	for _, c := range e.changes() {
+		if c.Kind == reconcile.Gone || c.Kind == reconcile.Moved {
+			s.Drop = append(s.Drop, c.Key)
+		}
+		if c.Kind == reconcile.Gone {
+			continue
+		}
+		sum := c.Sum
+		if sum == agreed.Unread {
+			sums, err := e.Read(context.Background(), c.Place().Folder, []string{c.Place().Unique})
+			e.must(err)
+			sum = sums[0]
+		}
+		s.Entries = append(s.Entries, agreed.Entry{Key: c.Place(), Mark: c.Mark, Sum: sum, Size: c.Size})
+	}
+	e.must(e.db.Update(func(tx *agreed.Tx) error { return e.Settle(tx, s) }))
+}
+
+// TestChanges has something done to a mailbox that was agreed on, and tells what
+// the tracker makes of it: by a look at everything, and by one at what was touched.
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	const content = "Subject: one\n\nbody\n"
+	renamed := func(to string, err error) func(e *end, m string) []string {
+		return func(e *end, m string) []string {
+			e.must(err)
+			return []string{m, to}
+		}
+	}
+	tests := []struct {
+		name string
+		do   func(e *end, m string) (touched []string)
+		want []reconcile.Kind
+	}{
+		{"nothing", func(*end, string) []string { return nil }, nil},
+		{"a new message", func(e *end, _ string) []string { return []string{e.deliver(".work", "Subject: two\n\n")} }, []reconcile.Kind{reconcile.New}},
+		{"flags", func(e *end, m string) []string {
+			to, err := e.box.Flag(m, "FS")
+			return renamed(to, err)(e, m)
+		}, []reconcile.Kind{reconcile.Marked}},
+		{"a move", func(e *end, m string) []string {
+			to, err := e.box.Move(m, ".private")
+			return renamed(to, err)(e, m)
+		}, []reconcile.Kind{reconcile.Moved}},
+		{"a move under a fresh name", func(e *end, m string) []string {
+			to, err := e.box.Refile(m, ".private")
+			return renamed(to, err)(e, m)
+		}, []reconcile.Kind{reconcile.Moved}},
+		{"a copy", func(e *end, m string) []string {
+			to, err := e.box.Copy(m, ".private")
+			return renamed(to, err)(e, m)
+		}, []reconcile.Kind{reconcile.New}},
+		{"an edit", func(e *end, m string) []string {
+			to, err := e.box.EditBody(m, "another body\n")
+			return renamed(to, err)(e, m)
+		}, []reconcile.Kind{reconcile.Edited}},
+		{"a deletion", func(e *end, m string) []string {
+			e.must(e.box.Delete(m))
+			return []string{m}
+		}, []reconcile.Kind{reconcile.Gone}},
+		{"a message that lost its content", func(e *end, m string) []string {
+			e.must(os.Truncate(e.box.Path(m), 0))
+			return []string{m}
+		}, []reconcile.Kind{reconcile.Damaged}},
+		{"the same content written again", func(e *end, m string) []string {
+			e.must(os.WriteFile(e.box.Path(m), []byte(content), 0o600))
+			return []string{m}
+		}, nil},
+		{"an empty file", func(e *end, _ string) []string {
+			e.must(os.WriteFile(e.box.Path(".work/cur/1.none"), nil, 0o600))
+			return []string{".work/cur/1.none"}
+		}, nil},
+	}
+	for _, test := range tests {
+		for _, all := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, everything %t", test.name, all), func(t *testing.T) {
+				t.Parallel()
+				e := newEnd(t, nil)
+				m := e.deliver(".work", content)
+				e.must(e.Refresh(context.Background(), true))
+				e.settle()
+				if left := e.changes(); len(left) > 0 || e.Count() > 0 {
+					t.Fatalf("after the agreement there is to tell: %v", left)
+				}
+				for _, path := range test.do(e, m) {
+					e.Touch("Mail/" + path)
+				}
+				e.must(e.Refresh(context.Background(), all))
+				var kinds []reconcile.Kind
+				for _, c := range e.changes() {
+					kinds = append(kinds, c.Kind)
+				}
+				if !slices.Equal(kinds, test.want) {
+					t.Fatalf("told of %v, want %v", kinds, test.want)
+				}
+				if slices.Contains(kinds, reconcile.Damaged) {
+					return // never agreed on as it is
+				}
+				e.settle()
+				e.must(e.Refresh(context.Background(), true))
+				if left := e.changes(); len(left) > 0 {
+					t.Errorf("after the second agreement there is to tell: %v", left)
+				}
+			})
+		}
+	}
+}
+
+// An excluded folder has nothing to tell, and what was agreed on in it is not gone.
+func TestExcludedIsNotGone(t *testing.T) {
+	t.Parallel()
+	exclude := false
+	e := newEnd(t, func(local string) bool { return exclude && local == "Mail/.private" })
+	e.deliver(".private", "Subject: one\n\n")
+	e.must(e.Refresh(context.Background(), true))
+	e.settle()
+	exclude = true
+	e.deliver(".private", "Subject: two\n\n")
+	e.must(e.Refresh(context.Background(), true))
+	if left := e.changes(); len(left) > 0 {
+		t.Errorf("of an excluded folder is told: %v", left)
+	}
+}
+
+// Messages that share a unique name are told apart.
+func TestSplitDoubles(t *testing.T) {
+	t.Parallel()
+	e := newEnd(t, nil)
+	for name, content := range map[string]string{"cur/1.x:2,S": "Subject: one\n\n", "new/1.x": "Subject: two\n\n"} {
+		e.must(os.WriteFile(e.box.Path(name), []byte(content), 0o600))
+	}
+	e.must(e.Refresh(context.Background(), true))
+	e.must(e.SplitDoubles(context.Background()))
+	if got := e.changes(); len(got) != 2 || got[0].Key == got[1].Key {
+		t.Errorf("told of %v, want two messages", got)
+	}
+}
+
+// A folder that is gone is told of with its messages, last.
+func TestVanishedFolder(t *testing.T) {
+	t.Parallel()
+	e := newEnd(t, nil)
+	e.deliver(".work", "Subject: one\n\n")
+	e.deliver(".work", "Subject: two\n\n")
+	e.must(e.Refresh(context.Background(), true))
+	e.settle()
+	e.must(e.box.RemoveFolder(".work"))
+	e.deliver(".", "Subject: three\n\n")
+	e.must(e.Refresh(context.Background(), true))
+	made, vanished := e.Folders()
+	if len(made) > 0 || !slices.Equal(vanished, []string{"Mail/.work"}) {
+		t.Errorf("made %v, vanished %v", made, vanished)
+	}
+	var kinds []reconcile.Kind
+	for _, c := range e.changes() {
+		kinds = append(kinds, c.Kind)
+	}
+	if !slices.Equal(kinds, []reconcile.Kind{reconcile.New, reconcile.Gone, reconcile.Gone}) {
+		t.Errorf("told of %v", kinds)
+	}
+	losses, total, err := e.Losses()
+	e.must(err)
+	want := tracker.Loss{Folder: "Mail/.work", Total: 2, Gone: 2, Vanished: true}
+	if len(losses) != 1 || losses[0] != want || total != 2 {
+		t.Errorf("losses %+v of %d messages, want %+v", losses, total, want)
+	}
+}
