@@ -47,6 +47,11 @@ func (t *Tracker) look(ctx context.Context, tx *agreed.Tx, d dirt) error {
 	return nil
 }
 
+// LeavesOut reports whether a place is excluded.
+func (t *Tracker) LeavesOut(p maildir.Place) bool {
+	return exclude.Above(path.Join(p.Folder.Path, p.Sub), t.opt.Excluded)
+}
+
 // lookFolder looks at a whole folder.
 func (t *Tracker) lookFolder(ctx context.Context, tx *agreed.Tx, remote string, local maildir.Folder) error {
 	var all []file

@@ -142,10 +142,15 @@ func (a *agent) serve() error {
 	idle := time.NewTimer(idleFlush)
 	idle.Stop()
 	for {
+		inbox := a.peer.inbox
+		if a.peer.crowded() {
+			inbox = nil
+		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case r := <-a.peer.inbox:
+		case <-a.peer.eased:
+		case r := <-inbox:
 			if errors.Is(r.err, io.EOF) {
 				return nil
 			}
@@ -519,7 +524,7 @@ func (a *agent) tellBodies(items []smd2.GetItem) error {
 		if err != nil {
 			return err
 		}
-		a.peer.sendBody(content{id: item.ID, key: item.File.Key, place: p})
+		a.peer.sendBody(content{id: item.ID, key: item.File.Key, place: p, hidden: a.end.Tracker.LeavesOut(p)})
 	}
 	return nil
 }

@@ -434,9 +434,27 @@ func TestHostileClient(t *testing.T) {
 		}
 		noneLeft(t)
 	})
-	t.Run("what was no message", func(t *testing.T) {
+	t.Run("answers that are not read", func(t *testing.T) {
 		conn, _, closeAll := agentOf(t)
-		var items []smd2.GetItem
+		const n = 5000
+		answers, failure, err := converse(conn, flood(begin, &smd2.Folders{}, n)...)
+		if err != nil || failure != nil || len(answers) != 1+n {
+			t.Errorf("got %d answers, %v, %v, want %d", len(answers), failure, err, 1+n)
+		}
+		if err := closeAll(); err != nil {
+			t.Error(err)
+		}
+		noneLeft(t)
+	})
+	t.Run("what was no message, and what is excluded", func(t *testing.T) {
+		conn, s, closeAll := agentOf(t)
+		m, err := s.box.DeliverContent(".excluded", []byte("Subject: none of theirs\n\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		items := []smd2.GetItem{{ID: 9, File: smd2.File{
+			Key: agreed.Key{Folder: excludedFolder, Unique: filepath.Base(m)}, Mark: agreed.Mark{Sub: "new"},
+		}}}
 		for i, name := range []string{"out", "in", "none"} {
 			items = append(items, smd2.GetItem{ID: uint64(i + 1), File: smd2.File{Key: agreed.Key{Folder: "Mail", Unique: name}, Mark: agreed.Mark{Sub: "cur"}}})
 		}

@@ -72,6 +72,9 @@ func newSide(t testing.TB, host string) *side {
 	return &side{t: t, home: home, box: synctest.OpenMailbox(filepath.Join(home, "Mail"), host), log: slog.New(slog.DiscardHandler)}
 }
 
+// excludedFolder is left out at both ends.
+const excludedFolder = "Mail/.excluded"
+
 func (s *side) open() (*twoway.End, error) {
 	store, err := maildir.Open(s.home, []maildir.Box{{Local: "Mail", Remote: "Mail"}}, translate.Identity(), false)
 	if err != nil {
@@ -81,7 +84,8 @@ func (s *side) open() (*twoway.End, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &twoway.End{Store: store, DB: db, Log: s.log, Tracker: tracker.New(tracker.Options{Store: store, DB: db, Log: s.log})}, nil
+	excluded := func(local string) bool { return local == excludedFolder }
+	return &twoway.End{Store: store, DB: db, Log: s.log, Tracker: tracker.New(tracker.Options{Store: store, DB: db, Excluded: excluded, Log: s.log})}, nil
 }
 
 func closeEnd(e *twoway.End) error {

@@ -25,6 +25,7 @@ type peer struct {
 	control []any     // go first
 	bodies  []content // after them
 	wake    chan struct{}
+	eased   chan struct{}   // control was taken
 	missing map[uint64]bool // content that could not be sent
 	junk    []agreed.Key    // files that turned out to be no messages
 
@@ -40,14 +41,16 @@ type received struct {
 
 // content is a message to be sent.
 type content struct {
-	id    uint64
-	key   agreed.Key
-	place maildir.Place
+	id     uint64
+	key    agreed.Key
+	place  maildir.Place
+	hidden bool // the other end may not have it
 }
 
 func newPeer(ctx context.Context, conn *smd2.Conn) *peer {
 	p := &peer{
 		conn: conn, inbox: make(chan received), next: make(chan struct{}), wake: make(chan struct{}, 1),
+		eased: make(chan struct{}, 1),
 	}
 	p.ctx, p.cancel = context.WithCancelCause(ctx)
 	p.wait.Go(p.receive)
@@ -121,11 +124,27 @@ func (p *peer) rouse() {
 	}
 }
 
+// maxControl is how many messages an agent lets wait before it takes another
+// request: a client that asks and does not read is not to fill the memory.
+const maxControl = 64
+
+func (p *peer) crowded() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.control) >= maxControl
+}
+
 func (p *peer) takeControl() []any {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	list := p.control
 	p.control = nil
+	if len(list) > 0 {
+		select {
+		case p.eased <- struct{}{}:
+		default:
+		}
+	}
 	return list
 }
 
@@ -221,6 +240,9 @@ type sender struct {
 // body sends one message. One that is not there any more is told to be missing,
 // and one that changes while it is read has a sum that says so.
 func (s *sender) body(c content) error {
+	if c.hidden {
+		return s.missing(c, false)
+	}
 	if s.buf == nil {
 		s.buf, s.hasher = make([]byte, packSize), agreed.NewHasher(false)
 	}
