@@ -120,6 +120,15 @@ func (f Folder) Make() error {
 	}
 }
 
+// IsHalf reports whether the folder lacks cur or new. One that is there and can't
+// be used, such as a link that leads nowhere, is not lacking.
+func (f Folder) IsHalf() bool {
+	return slices.ContainsFunc([]string{"cur", "new"}, func(sub string) bool {
+		_, err := f.Root.Lstat(f.Rel(sub, ""))
+		return errors.Is(err, fs.ErrNotExist)
+	})
+}
+
 // CreateTemp creates an empty file in the folder's tmp and returns it with its
 // place.
 func (f Folder) CreateTemp() (*os.File, Place, error) {

@@ -96,9 +96,9 @@ func (t *Tracker) scan(ctx context.Context, tx *agreed.Tx) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
 		// A crash between the directories of a folder leaves one half made.
-		if !t.opt.DryRun {
-			if err := half[name].Make(); err != nil {
-				return err
+		if f := half[name]; !t.opt.DryRun && f.IsHalf() {
+			if err := f.Make(); err != nil {
+				t.opt.Log.Warn("a folder stays half made", "folder", f.Path, "cause", err)
 			}
 		}
 		if err := t.compare(ctx, tx, name, waiting[name]); err != nil {
