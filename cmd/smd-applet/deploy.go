@@ -82,7 +82,7 @@ func (d *deployment) run(ctx context.Context, pool *remote.Pool, alias string) e
 			Hint: "nothing is to be done; or install that version here. --force puts the older one there",
 		}
 	case d.dryRun:
-		fmt.Fprintf(d.out, "%s (%s, %s/%s) would go to %s", program.Path, megabytes(program.Size), server.System, server.Machine, there)
+		fmt.Fprintf(d.out, "%s (%s, %s/%s) would go to %s", program.Path, size(program.Size), server.System, server.Machine, there)
 		if server.Installed != "" {
 			fmt.Fprintf(d.out, ", in place of %s", short(server.Installed))
 		}
@@ -98,7 +98,7 @@ func (d *deployment) run(ctx context.Context, pool *remote.Pool, alias string) e
 	if server.Installed != "" && server.Installed != done.Version {
 		fmt.Fprintf(d.out, "%s was %s\n", there, short(server.Installed))
 	}
-	fmt.Fprintf(d.out, "%s is %s (%s, %s/%s, checksum right)\n", there, short(done.Version), megabytes(program.Size), server.System, server.Machine)
+	fmt.Fprintf(d.out, "%s is %s (%s, %s/%s, checksum right)\n", there, short(done.Version), size(program.Size), server.System, server.Machine)
 	if len(done.Kept) > 0 {
 		fmt.Fprintf(d.out, "left as they are, because they are other programs: %s\n", strings.Join(done.Kept, " "))
 	}
@@ -128,8 +128,6 @@ func short(version string) string {
 	return version
 }
 
-func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
-
 // uploadLine shows on a terminal how much of a file was sent.
 type uploadLine struct {
 	total int64
@@ -149,7 +147,7 @@ func (u *uploadLine) show(sent int64) {
 		return
 	}
 	u.last = time.Now()
-	fmt.Fprintf(os.Stderr, "\r\x1b[K%s %s of %s", bar(int(sent), int(u.total)), megabytes(sent), megabytes(u.total))
+	fmt.Fprintf(os.Stderr, "\r\x1b[K%s %s of %s", bar(int(sent), int(u.total)), size(sent), size(u.total))
 }
 
 func (u *uploadLine) clear() {

@@ -75,7 +75,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 	}
 	root.AddCommand(
-		newAuthorize(), newChecksum(), newDeploy(), newKey(),
+		newAuthorize(), newChecksum(), newDeploy(), newKey(), newSetup(), newSurvey(),
 		newAgent(), newApplet(), newAutostart(), newCensus(), newDemo(), newPull(), newPush(), newLoop(), newManual(), newServer(), newClient(), newCheckConf(), newCompletion(),
 		newClone(), newExplain(),
 		newSync(), newPause(), newResume(), newStatus(), newProblems(), newLog(), newQuit(),

@@ -113,6 +113,13 @@ func Load(ctx context.Context, p Paths, endpoint string) (*Endpoint, error) {
 	if err != nil {
 		return nil, fault.New(fault.Config, "read the configuration", file, err)
 	}
+	return Parse(ctx, p, endpoint, src)
+}
+
+// Parse evaluates and checks a configuration that the endpoint's file has, or is
+// to have.
+func Parse(ctx context.Context, p Paths, endpoint string, src []byte) (*Endpoint, error) {
+	file := p.Config(endpoint)
 	vars, err := evaluate(ctx, p.Home, file, src)
 	if err != nil {
 		return nil, edit(file, err)

@@ -18,9 +18,11 @@ type LoopEntry struct {
 	Endpoint   string
 }
 
-const loopTemplate = `# minutes between pulls, minutes between pushes, endpoint; 0 is never
+const loopTemplate = LoopHead + "3 10 default\n"
+
+// LoopHead are the comments that a new loop file begins with.
+const LoopHead = `# minutes between pulls, minutes between pushes, endpoint; 0 is never
 # Local changes are pushed at once in any case where push is not 0.
-3 10 default
 `
 
 // LoadLoop reads ~/.smd/loop; a missing one is written as SMD's template, and

@@ -17,7 +17,12 @@ func WriteTemplate(p Paths, endpoint string) error {
 	if err := p.Make(); err != nil {
 		return err
 	}
-	return writeTemplate(p.Config(endpoint), strings.ReplaceAll(configTemplate, "ENDPOINT", endpoint))
+	return writeTemplate(p.Config(endpoint), Template(endpoint))
+}
+
+// Template is the commented configuration of an endpoint that a person edits.
+func Template(endpoint string) string {
+	return strings.ReplaceAll(configTemplate, "ENDPOINT", endpoint)
 }
 
 func writeTemplate(file, text string) error {

@@ -29,6 +29,7 @@ type Answer struct {
 	Version   string    `json:"version,omitempty"` // of its program
 	Time      time.Time `json:"time"`
 	Mailboxes []Mailbox `json:"mailboxes"`
+	Free      *int64    `json:"free,omitempty"` // as a mailbox's, of the home; of a [Survey] only
 }
 
 // Mailbox is one mailbox root. All paths are below the home.
