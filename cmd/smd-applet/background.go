@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"slices"
 	stdsync "sync"
 	"syscall"
@@ -130,17 +129,13 @@ type tidy struct{ *sync.Sessions }
 
 // Run implements [sync.Runner].
 func (t tidy) Run(ctx context.Context, endpoint string, d sync.Direction, progress func(sync.Progress)) (sync.Result, error) {
-	defer debug.FreeOSMemory()
+	defer giveBack()
 	return t.Sessions.Run(ctx, endpoint, d, progress)
 }
 
 // RunBoth implements [sync.BothWays].
-func (t tidy) RunBoth(ctx context.Context, endpoint string, progress func(sync.Progress)) (result sync.Result, err error) {
-	defer func() {
-		if err != nil || result.Summary.Changed() {
-			debug.FreeOSMemory()
-		}
-	}()
+func (t tidy) RunBoth(ctx context.Context, endpoint string, progress func(sync.Progress)) (sync.Result, error) {
+	defer giveBack()
 	return t.Sessions.RunBoth(ctx, endpoint, progress)
 }
 
