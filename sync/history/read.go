@@ -70,7 +70,8 @@ func blocks(b []byte, dec *zstd.Decoder) iter.Seq[*Block] {
 				b = b[max(n, len(magic)):] // the next begins behind it
 				continue
 			}
-			b = b[n:]
+			// Of a torn block the next one's magic may have made up what was missing.
+			b = b[n-len(magic)+1:]
 			if block, err := parse(string(text)); err == nil && !yield(block) {
 				return
 			}
