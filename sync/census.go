@@ -165,12 +165,17 @@ func (r *session) listen(ctx context.Context, host remote.Host, without string, 
 				failed = err
 			}
 		}
-		done <- &fault.Error{
-			Kind: fault.RemoteProgram, Op: "count the messages", Path: r.endpoint.ServerName, Err: failed,
-			Hint: "both ends need this version of smd-applet for a census: smd-applet deploy %s", HintArgs: []any{r.endpoint.ServerName},
-		}
+		done <- needsApplet(r.endpoint.ServerName, failed)
 	}()
 	return done
+}
+
+// needsApplet is the failure of what only two of ours can do.
+func needsApplet(server string, err error) error {
+	return &fault.Error{
+		Kind: fault.RemoteProgram, Op: "count the messages", Path: server, Err: err,
+		Hint: "both ends need this version of smd-applet for a census: smd-applet deploy %s", HintArgs: []any{server},
+	}
 }
 
 func (b *BothEnds) listenTo(ctx context.Context, host remote.Host, argv []string, progress func(int)) error {

@@ -76,7 +76,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(
 		newAuthorize(), newChecksum(), newDeploy(), newKey(), newSetup(), newSurvey(),
-		newAgent(), newApplet(), newAutostart(), newCensus(), newDemo(), newPull(), newPush(), newLoop(), newManual(), newServer(), newClient(), newCheckConf(), newCompletion(),
+		newAgent(), newApplet(), newAutostart(), newCensus(), newDemo(), newPull(), newPush(), newLoop(), newManual(), newMigrate(), newServer(), newClient(), newCheckConf(), newCompletion(),
 		newClone(), newExplain(),
 		newSync(), newPause(), newResume(), newStatus(), newProblems(), newLog(), newQuit(),
 		newConfirm(), newRestore(), newLinks(), newMddiff(), newProbe(), newRestrictedShell(), newStripHeader(), newTally(), newTranslate(), newTrust(), newUniformNames(), newVersion(),

@@ -37,11 +37,17 @@ type Message struct {
 	// Bare is the digest of its header without [Options.Without]; it differs
 	// from Sum.Header only where that is there.
 	Bare maildir.Digest
+	// Like is the digest of that with all white space in it alike: programs that
+	// keep mail write headers anew. It is zero without [Options.Without].
+	Like maildir.Digest
 	Flaw Flaw // "" for a message
 }
 
 // Stripped is the content without [Options.Without].
 func (m *Message) Stripped() maildir.Sum { return maildir.Sum{Header: m.Bare, Body: m.Sum.Body} }
+
+// Alike is the content without [Options.Without] and whatever its white space.
+func (m *Message) Alike() maildir.Sum { return maildir.Sum{Header: m.Like, Body: m.Sum.Body} }
 
 // Marked reports whether it has [Options.Without].
 func (m *Message) Marked() bool { return m.Bare != m.Sum.Header }
@@ -57,7 +63,7 @@ type Census struct {
 type Options struct {
 	// Excluded leaves out folders, as [maildir.ScanOptions] has it.
 	Excluded func(local string) bool
-	Without  string          // a header to leave out of Bare; may be empty
+	Without  string          // a header to leave out of Bare and Like; may be empty
 	Mailbox  []string        // the roots below home, to look for strays in
 	Progress func(files int) // is told of each folder read; may be nil
 }

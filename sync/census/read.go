@@ -22,6 +22,7 @@ type reader struct {
 	buf          []byte
 	without      string
 	kept         capped // the header, where a part of it is to be left out
+	bare         bytes.Buffer
 }
 
 func newReader(without string) *reader {
@@ -59,16 +60,22 @@ func (r *reader) read(p maildir.Place, m *Message) error {
 	}
 	r.header.Sum(m.Sum.Header[:0])
 	r.body.Sum(m.Sum.Body[:0])
-	m.Bare = m.Sum.Header
+	m.Bare, m.Like = m.Sum.Header, maildir.Digest{}
 	if r.without != "" && !r.kept.over {
-		r.header.Reset()
-		removed, err := stripheader.Copy(r.header, &r.kept.Buffer, r.without)
-		if err != nil {
+		r.bare.Reset()
+		if _, err := stripheader.Copy(&r.bare, &r.kept.Buffer, r.without); err != nil {
 			return err
 		}
-		if removed > 0 {
-			r.header.Sum(m.Bare[:0])
+		r.header.Reset()
+		r.header.Write(r.bare.Bytes())
+		r.header.Sum(m.Bare[:0])
+		r.header.Reset()
+		// Folded lines become one, and a blank behind a colon is as good as none.
+		for word := range bytes.FieldsSeq(bytes.ReplaceAll(r.bare.Bytes(), []byte(":"), []byte(": "))) {
+			r.header.Write(word)
+			r.header.Write([]byte{' '})
 		}
+		r.header.Sum(m.Like[:0])
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ import (
 // A census travels as lines, compressed, behind a greeting:
 //
 //	folder PATH
-//	file SUB SIZE HEADER BODY BARE FLAW NAME     in that folder; BARE "=" as HEADER, FLAW "-" for none
+//	file SUB SIZE HEADER BODY LIKE FLAW NAME     in that folder; LIKE and FLAW "-" for none
 //	stray KIND PATH
 //	end
 //
@@ -97,14 +97,14 @@ func Tell(ctx context.Context, store *maildir.Store, o Options, in io.Reader, ou
 }
 
 func writeMessage(w io.Writer, m *Message) error {
-	bare, flaw := "=", "-"
-	if m.Marked() {
-		bare = m.Bare.String()
+	like, flaw := "-", "-"
+	if m.Like != (maildir.Digest{}) {
+		like = m.Like.String()
 	}
 	if m.Flaw != "" {
 		flaw = strings.ReplaceAll(string(m.Flaw), " ", "-")
 	}
-	_, err := fmt.Fprintf(w, "file %s %d %s %s %s %s %s\n", m.Name.Sub, m.Size, m.Sum.Header, m.Sum.Body, bare, flaw, m.Name.File)
+	_, err := fmt.Fprintf(w, "file %s %d %s %s %s %s %s\n", m.Name.Sub, m.Size, m.Sum.Header, m.Sum.Body, like, flaw, m.Name.File)
 	return err
 }
 
@@ -253,8 +253,8 @@ func parseMessage(folder, line string) (m Message, err error) {
 	if err := errors.Join(parseDigest(&m.Sum.Header, f[2]), parseDigest(&m.Sum.Body, f[3])); err != nil {
 		return m, err
 	}
-	if m.Bare = m.Sum.Header; f[4] != "=" {
-		if err := parseDigest(&m.Bare, f[4]); err != nil {
+	if m.Bare = m.Sum.Header; f[4] != "-" {
+		if err := parseDigest(&m.Like, f[4]); err != nil {
 			return m, err
 		}
 	}
@@ -272,18 +272,49 @@ func parseDigest(d *maildir.Digest, s string) error {
 	return err
 }
 
-// Header asks for the header of a message by its name at the other end. One that
-// is gone is [fs.ErrNotExist].
-func (l *Line) Header(n maildir.Name) ([]byte, error) {
-	if _, err := fmt.Fprintf(l.to, "header %s\n", n); err != nil {
-		return nil, err
+// askAtOnce is how many questions are under way: they fit into any pipe.
+const askAtOnce = 100
+
+// Headers asks for the headers of messages by their names at the other end, and
+// hands them on in that order; nil is one that is gone.
+func (l *Line) Headers(names []maildir.Name, each func(i int, header []byte) error) error {
+	for first := 0; first < len(names); first += askAtOnce {
+		batch := names[first:min(first+askAtOnce, len(names))]
+		var questions strings.Builder
+		for _, n := range batch {
+			fmt.Fprintf(&questions, "header %s\n", n)
+		}
+		if _, err := io.WriteString(l.to, questions.String()); err != nil {
+			return err
+		}
+		for i := range batch {
+			header, err := l.hear()
+			if err == nil {
+				err = each(first+i, header)
+			}
+			if err != nil {
+				return err
+			}
+		}
 	}
+	return nil
+}
+
+// Header asks for one header. One that is gone is [fs.ErrNotExist].
+func (l *Line) Header(n maildir.Name) (header []byte, err error) {
+	err = l.Headers([]maildir.Name{n}, func(_ int, h []byte) error {
+		if header = h; h == nil {
+			return fs.ErrNotExist
+		}
+		return nil
+	})
+	return header, err
+}
+
+func (l *Line) hear() ([]byte, error) {
 	line, err := l.line()
-	if err != nil {
+	if err != nil || line == "gone" {
 		return nil, err
-	}
-	if line == "gone" {
-		return nil, fs.ErrNotExist
 	}
 	size, ok := strings.CutPrefix(line, "header ")
 	length, err := strconv.Atoi(size)
