@@ -18,11 +18,19 @@ type ExitError struct {
 	Stderr string // the end of what it said, control characters made visible
 }
 
-// Error quotes the last line of what the command said.
+// errorMark is before what went wrong, and before the way out, where one of our
+// programs says so.
+const errorMark = ": ERROR: "
+
+// Error quotes the last line of what the command said, or the one before it where
+// the last is but the way out, which is for a person over there.
 func (e *ExitError) Error() string {
-	said := strings.TrimSpace(e.Stderr)
-	if i := strings.LastIndexByte(said, '\n'); i >= 0 {
-		said = said[i+1:]
+	lines := strings.Split(strings.TrimSpace(e.Stderr), "\n")
+	said := lines[len(lines)-1]
+	if who, _, marked := strings.Cut(said, errorMark); marked && len(lines) > 1 {
+		if wrong, before := strings.CutPrefix(lines[len(lines)-2], who+errorMark); before {
+			said = wrong
+		}
 	}
 	if said == "" {
 		return fmt.Sprintf("the command ended with status %d", e.Status)
