@@ -19,31 +19,53 @@ func (d *Desktop) Click(item *Item, path ...string) {
 
 // PointAt opens the item's menu with the mouse and moves on to the entry with
 // the label, through submenus where there are several. [Desktop.Press] clicks it.
+// Where the menu changes under the mouse it is opened anew, as a person would.
 func (d *Desktop) PointAt(item *Item, path ...string) {
 	d.t.Helper()
-	item.WaitEntry(path...)
+	Until(d.t, fmt.Sprintf("the entry %q lights up", path), func() bool {
+		d.t.Helper()
+		item.WaitEntry(path...)
+		if d.pointAt(item, path) {
+			return true
+		}
+		d.CloseMenu()
+		return false
+	})
+}
+
+func (d *Desktop) pointAt(item *Item, path []string) bool {
+	d.t.Helper()
 	box := d.OpenMenu(item)
 	entries := item.Visible()
 	opened := []image.Rectangle{box}
 	for depth, label := range path {
-		row := d.rowOf(entries, box, label)
+		row, found := d.rowOf(entries, box, label)
+		if !found {
+			return false
+		}
 		before := d.screen().NRGBAAt(row.X, row.Y)
 		// GTK takes a click only where it has seen the mouse: the entry lights up. A
 		// mouse that comes to a menu just drawn may have to move a little for that.
 		still := row
-		Until(d.t, fmt.Sprintf("the entry %q lights up", label), func() bool {
+		lit := holdsWithin(10*time.Second, func() bool {
 			d.moveTo(still)
 			still.Y = 2*row.Y + 1 - still.Y
 			return d.screen().NRGBAAt(row.X, row.Y) != before
 		})
+		if !lit {
+			return false
+		}
 		if depth == len(path)-1 {
-			return
+			return true
 		}
 		entry, _ := Find(entries, label)
 		entries = Shown(entry.Sub)
-		box = d.openBeside(row, opened, len(entries))
+		if box, found = d.openBeside(row, opened, len(entries)); !found {
+			return false
+		}
 		opened = append(opened, box)
 	}
+	return true
 }
 
 // OpenSubmenu opens the item's menu and the submenu with the label, and returns
@@ -53,32 +75,39 @@ func (d *Desktop) OpenSubmenu(item *Item, label string) image.Rectangle {
 	entry := item.WaitEntry(label)
 	d.PointAt(item, label)
 	top := d.menus()
-	beside := d.openBeside(d.mouse, top, len(Shown(entry.Sub)))
+	beside, open := d.openBeside(d.mouse, top, len(Shown(entry.Sub)))
+	if !open {
+		d.t.Fatalf("the submenu %q does not open", label)
+	}
 	return top[0].Union(beside)
 }
 
 // openBeside opens the submenu of the entry at a point, waits until it is drawn,
 // and returns where it is. A mouse that rests on the entry opens it as well, and a
 // click just then closes it again: as a person would, it clicks again.
-func (d *Desktop) openBeside(at image.Point, opened []image.Rectangle, want int) image.Rectangle {
+func (d *Desktop) openBeside(at image.Point, opened []image.Rectangle, want int) (image.Rectangle, bool) {
 	d.t.Helper()
-	Until(d.t, "a submenu opens", func() bool {
+	open := holdsWithin(15*time.Second, func() bool {
 		if len(d.menus()) == len(opened) {
 			d.moveTo(at)
 			d.press()
 		}
 		return holdsWithin(2*time.Second, func() bool { return len(d.menus()) > len(opened) })
 	})
+	if !open {
+		return image.Rectangle{}, false
+	}
 	return d.waitDrawn(opened, want)
 }
 
 // waitDrawn waits until one more menu than those opened is drawn: there, with all
-// rows, and these in the same places twice. It returns where.
-func (d *Desktop) waitDrawn(opened []image.Rectangle, want int) image.Rectangle {
+// rows, and these in the same places twice. It returns where, and false when that
+// does not come about, as with a menu that changed meanwhile.
+func (d *Desktop) waitDrawn(opened []image.Rectangle, want int) (image.Rectangle, bool) {
 	d.t.Helper()
 	var box image.Rectangle
 	var last []row
-	Until(d.t, "the menu on the screen", func() bool {
+	drawn := holdsWithin(15*time.Second, func() bool {
 		menus := slices.DeleteFunc(d.menus(), func(m image.Rectangle) bool { return slices.Contains(opened, m) })
 		if len(menus) != 1 {
 			return false
@@ -88,7 +117,7 @@ func (d *Desktop) waitDrawn(opened []image.Rectangle, want int) image.Rectangle 
 		box, last = menus[0], found
 		return same && len(found) == want
 	})
-	return box
+	return box, drawn
 }
 
 // Press clicks where the mouse is.
@@ -102,25 +131,34 @@ func (d *Desktop) Press() {
 func (d *Desktop) OpenMenu(item *Item) image.Rectangle {
 	d.t.Helper()
 	icon := middle(d.IconAt(item))
-	want := len(item.Visible())
 	var box image.Rectangle
-	Until(d.t, "a menu on the screen", func() bool {
+	Until(d.t, "the menu on the screen", func() bool {
+		d.t.Helper()
+		want := len(item.Visible())
 		if len(d.menus()) == 0 { // a panel just started misses clicks
 			d.moveTo(icon)
 			d.press()
 		}
-		return holdsWithin(5*time.Second, func() bool {
+		open := holdsWithin(5*time.Second, func() bool {
 			menus := d.menus()
 			if len(menus) == 1 {
 				box = menus[0]
 			}
 			return len(menus) == 1
 		})
+		if !open {
+			return false
+		}
+		// Off the icon, whose tooltip would come up over the menu, to where the menu
+		// has no entry.
+		d.moveTo(image.Pt(box.Max.X-8, box.Min.Y+1))
+		var drawn bool
+		if box, drawn = d.waitDrawn(nil, want); !drawn {
+			d.CloseMenu()
+		}
+		return drawn
 	})
-	// Off the icon, whose tooltip would come up over the menu, to where the menu
-	// has no entry.
-	d.moveTo(image.Pt(box.Max.X-8, box.Min.Y+1))
-	return d.waitDrawn(nil, want)
+	return box
 }
 
 // CloseMenu closes an open menu, and its submenus, without choosing from it.
@@ -150,16 +188,16 @@ func (d *Desktop) menus() []image.Rectangle {
 	return menus
 }
 
-// rowOf returns a point in the middle of the entry's row, beside its text.
-func (d *Desktop) rowOf(entries []Entry, box image.Rectangle, label string) image.Point {
+// rowOf returns a point in the middle of the entry's row, beside its text, if the
+// menu on the screen has as many rows as there are entries.
+func (d *Desktop) rowOf(entries []Entry, box image.Rectangle, label string) (image.Point, bool) {
 	d.t.Helper()
 	found := rows(d.screen(), box)
 	place := slices.IndexFunc(entries, func(e Entry) bool { return e.Label == label })
-	if place < 0 || place >= len(found) {
-		d.Screenshot("no-such-row")
-		d.t.Fatalf("entry %q is number %d of %d rows", label, place, len(found))
+	if place < 0 || len(found) != len(entries) {
+		return image.Point{}, false
 	}
-	return image.Pt(box.Max.X-8, (found[place].first+found[place].last)/2)
+	return image.Pt(box.Max.X-8, (found[place].first+found[place].last)/2), true
 }
 
 // row is the lines of pixels something is drawn on.

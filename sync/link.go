@@ -302,7 +302,7 @@ func (r *session) openEnd(translator maildir.Translator, excluded func(string) b
 	}
 	return &twoway.End{
 		Store: store, DB: db, Log: r.Log,
-		Tracker: tracker.New(tracker.Options{Store: store, DB: db, Excluded: excluded, DryRun: r.DryRun, Log: r.Log}),
+		Tracker: tracker.New(tracker.Options{Store: store, DB: db, Excluded: excluded, Log: r.Log}),
 	}, nil
 }
 

@@ -122,7 +122,7 @@ func (a *agent) open(hello *smd2.Hello, excluded func(string) bool) (*twoway.End
 	}
 	return &twoway.End{
 		Store: store, DB: db, Log: a.log,
-		Tracker: tracker.New(tracker.Options{Store: store, DB: db, Excluded: excluded, DryRun: hello.DryRun, Log: a.log}),
+		Tracker: tracker.New(tracker.Options{Store: store, DB: db, Excluded: excluded, Log: a.log}),
 	}, nil
 }
 

@@ -439,7 +439,7 @@ func (f *former) tags() []string {
 // Dovecot's mailbox is taken over, by four commands at most.
 func TestMigrateOfflineIMAP(t *testing.T) {
 	t.Parallel()
-	for layout, messages := range map[string]int{"keep": 400, "server": 200} {
+	for layout, messages := range map[string]int{"keep": 150, "server": 80} {
 		t.Run(layout, func(t *testing.T) {
 			t.Parallel()
 			if n, err := strconv.Atoi(os.Getenv(migrateMessages)); err == nil {
@@ -559,7 +559,7 @@ func seen(c synctest.Census) synctest.Census {
 // other. The first run is killed while the new tree grows.
 func TestMigrateMbsync(t *testing.T) {
 	t.Parallel()
-	f := newFormer(t, 400)
+	f := newFormer(t, 150)
 	f.tree = "Mail"
 	f.local = synctest.OpenMailbox(filepath.Join(f.home, f.tree), "laptop")
 	f.mbsync()

@@ -175,8 +175,14 @@ func (r *run) prepare(j *job) (*os.File, maildir.Place, os.FileInfo, error) {
 		if was, err = to.Stat(); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, maildir.Place{}, nil, fault.New(maildir.KindOf(err), "look at", to.Path(), err)
 		}
-		if j.replace && was != nil && !r.stillHolds(j) {
-			was = nil
+		if j.replace && was != nil {
+			holds, err := r.stillHolds(j)
+			if err != nil {
+				return nil, maildir.Place{}, nil, err
+			}
+			if !holds {
+				was = nil
+			}
 		}
 	}
 	f, temp, err := folder.CreateTemp()
@@ -184,10 +190,11 @@ func (r *run) prepare(j *job) (*os.File, maildir.Place, os.FileInfo, error) {
 }
 
 // stillHolds reports whether the message to replace has the content the action
-// expects, now that its time and size are on record.
-func (r *run) stillHolds(j *job) bool {
+// expects, now that its time and size are on record. What can't be read is no
+// change: taken for one the message would be kept twice.
+func (r *run) stillHolds(j *job) (bool, error) {
 	sum, ok, damaged, err := r.view.sum(j.to)
-	return err == nil && ok && !damaged && sum == j.action.Was
+	return ok && !damaged && sum == j.action.Was, err
 }
 
 var errBodyChanged = errors.New("the local body is not the one expected")

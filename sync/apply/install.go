@@ -113,7 +113,11 @@ func (in *installer) place(a arrival, dirty maildir.Dirs) error {
 	}
 	dirty.Add(to)
 	if a.was != nil {
-		if st, err := to.Stat(); err == nil && sameFile(st, a.was) {
+		st, err := to.Stat()
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fault.New(maildir.KindOf(err), "look at", to.Path(), err)
+		}
+		if err == nil && sameFile(st, a.was) {
 			if err := to.ReplaceWith(a.temp); err != nil {
 				return fault.New(maildir.KindOf(err), "replace", to.Path(), err)
 			}

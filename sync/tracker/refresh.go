@@ -77,29 +77,26 @@ func filesOf(sub string, list []maildir.File) []file {
 // scan looks at every folder.
 func (t *Tracker) scan(ctx context.Context, tx *agreed.Tx) error {
 	t.folders = make(map[string]*folder)
-	t.damaged, t.doubles = nil, nil
+	t.damaged, t.doubles, t.half = nil, nil, nil
 	waiting := make(map[string][]file) // cur, until new comes
-	half := make(map[string]maildir.Folder)
+	alone := make(map[string]maildir.Folder)
 	report, err := t.opt.Store.Scan(ctx, maildir.ScanOptions{Excluded: t.opt.Excluded}, func(l maildir.Listing) error {
 		files := filesOf(l.Sub, l.Files)
 		first, second := waiting[l.Folder]
 		if !second {
-			waiting[l.Folder], half[l.Folder] = files, l.Local
+			waiting[l.Folder], alone[l.Folder] = files, l.Local
 			return nil
 		}
 		delete(waiting, l.Folder)
-		delete(half, l.Folder)
+		delete(alone, l.Folder)
 		return t.compare(ctx, tx, l.Folder, append(first, files...))
 	})
 	if err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
-		// A crash between the directories of a folder leaves one half made.
-		if f := half[name]; !t.opt.DryRun && f.IsHalf() {
-			if err := f.Make(); err != nil {
-				t.opt.Log.Warn("a folder stays half made", "folder", f.Path, "cause", err)
-			}
+		if f := alone[name]; f.IsHalf() {
+			t.half = append(t.half, f)
 		}
 		if err := t.compare(ctx, tx, name, waiting[name]); err != nil {
 			return err

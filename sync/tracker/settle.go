@@ -191,6 +191,19 @@ func (t *Tracker) Expected(tx *agreed.Tx, k agreed.Key) (seen agreed.Seen, ok bo
 	return r.Seen, ok && r.Seen != agreed.Seen{}
 }
 
+// Mend puts right what the looks found and a run that may change something is to
+// find right: folders that are half made, and doubles. Not before: the line to the
+// other end may not come about, or lead to one that speaks smd 1.3.
+func (t *Tracker) Mend(ctx context.Context) error {
+	for _, f := range t.half {
+		if err := f.Make(); err != nil {
+			t.opt.Log.Warn("a folder stays half made", "folder", f.Path, "cause", err)
+		}
+	}
+	t.half = nil
+	return t.SplitDoubles(ctx)
+}
+
 // SplitDoubles gives messages that share another's unique name one of their own:
 // a name may stand for one message only (Maildir spec). The caller holds the
 // mailbox lock.

@@ -17,7 +17,6 @@ type Options struct {
 	// Excluded reports whether the folder at a local path, with all below it, is
 	// left out; nil leaves nothing out.
 	Excluded func(local string) bool
-	DryRun   bool         // nothing is mended that a scan finds half made
 	Log      *slog.Logger // nil logs nothing
 }
 
@@ -30,7 +29,8 @@ type Tracker struct {
 	scanned bool // a full scan has been made
 
 	damaged []agreed.Key
-	doubles []maildir.Name // messages that share another's unique name
+	doubles []maildir.Name   // messages that share another's unique name
+	half    []maildir.Folder // of which a crash left one directory alone
 	skipped []string
 
 	legacy bool  // the state was imported: some messages are known by SMD's digests

@@ -333,7 +333,7 @@ func (a *agent) begin(ctx context.Context, m *smd2.Begin) error {
 	}
 	a.all = false
 	if !a.hello.DryRun {
-		if err := t.SplitDoubles(ctx); err != nil {
+		if err := t.Mend(ctx); err != nil {
 			return err
 		}
 	}

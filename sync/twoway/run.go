@@ -288,7 +288,7 @@ func (r *run) look(ctx context.Context, full bool) error {
 	if err != nil || r.opt.DryRun {
 		return err
 	}
-	return t.SplitDoubles(ctx)
+	return t.Mend(ctx)
 }
 
 // local tells the agent that this end failed.
