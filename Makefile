@@ -47,7 +47,7 @@ test:
 	.ci/install-test-tools
 	.ci/check
 	CI=1 go test $(TAGS) -run '^TestHistories$$' ./sync/twoway -rapid.checks $(HISTORIES)
-	CI=1 CGO_ENABLED=1 go test -race $(TAGS) -timeout 15m ./...
+	CI=1 CGO_ENABLED=1 go test -race $(TAGS) -timeout 40m ./...
 
 build: bin/copyright
 	CGO_ENABLED=0 go build $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o $(OUTPUT) ./cmd/smd-applet

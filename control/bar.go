@@ -182,5 +182,5 @@ func when(t, now time.Time) string {
 	if t.Format(time.DateOnly) == now.Format(time.DateOnly) {
 		return "at " + t.Format("15:04")
 	}
-	return "on " + t.Format("2 Jan 15:04")
+	return "at " + t.Format("15:04 on 2 Jan")
 }

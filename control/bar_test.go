@@ -65,7 +65,7 @@ func TestLines(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, want)
 		}
 	}
-	if got := strings.Join(Lines(states["idle"], noon.AddDate(0, 0, 3)), ""); got != "work: synced on 1 Mar 11:00" {
+	if got := strings.Join(Lines(states["idle"], noon.AddDate(0, 0, 3)), ""); got != "work: synced at 11:00 on 1 Mar" {
 		t.Errorf("days later: %q", got)
 	}
 }
