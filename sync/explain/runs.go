@@ -56,7 +56,7 @@ func Runs(w io.Writer, dir, endpoint string, o Options) error {
 	}
 	for _, l := range current(lasts) {
 		quiet := !slices.ContainsFunc(runs, func(t *told) bool {
-			return t.run.Way == l.Way && (t.outcome == nil || !l.Ended.After(t.outcome.Ended.Add(time.Second)))
+			return t.run.Way == l.Way && (t.outcome == nil || !l.Ended.After(t.outcome.Ended.Add(time.Millisecond))) // on record to the millisecond
 		})
 		if quiet {
 			fmt.Fprintf(w, "%s: the last %s, %s, changed nothing, and ended as the one before it\n", endpoint, l.Way, o.when(l.Ended))
