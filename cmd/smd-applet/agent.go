@@ -39,12 +39,8 @@ func newAgent() *cobra.Command {
 			defer cancel()
 			defer closeStdinWhenDone(ctx)()
 			a := &agent{paths: paths, client: args[0], log: newLogger(os.Stderr, false)}
-			for _, m := range args[1:] {
-				name, err := config.CleanMailbox(m)
-				if err != nil {
-					return fault.New(fault.Config, "agent", m, err)
-				}
-				a.mailboxes = append(a.mailboxes, name)
+			if a.mailboxes, err = mailboxesFor("agent", args[1:]); err != nil {
+				return err
 			}
 			err = a.serve(ctx)
 			if err != nil && cmd.Context().Err() == nil {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -38,20 +37,13 @@ The status is 0 where both ends have the same messages and flags in the same
 folders, 4 where they have not, 1 when that could not be found out.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			paths, err := config.DefaultPaths()
+			s, err := openSessions(false)
 			if err != nil {
 				return err
 			}
-			self, err := programPath()
-			if err != nil {
-				return err
-			}
-			log := newLogger(os.Stderr, false)
-			pool := &remote.Pool{Log: log}
-			defer pool.Close()
-			s := &sync.Sessions{Paths: paths, Program: self, Log: log, Pool: pool}
+			defer s.Pool.Close()
 			out := censusOutput{w: cmd.OutOrStdout(), json: asJSON, examples: examples}
-			names, err := mailboxesBelow(paths.Home, args)
+			names, err := mailboxesBelow(s.Paths.Home, args)
 			if err != nil {
 				return err
 			}
@@ -97,7 +89,7 @@ func countHere(ctx context.Context, s *sync.Sessions, mailboxes []string, out ce
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	if out.json {
-		return out.writeJSON(c.Summary(store))
+		return writeJSON(out.w, c.Summary(store))
 	}
 	return out.print(c.Summary(store))
 }
@@ -130,7 +122,7 @@ func compareEnds(ctx context.Context, s *sync.Sessions, endpoints []*config.Endp
 		}
 	}
 	if out.json {
-		if err := out.writeJSON(reports); err != nil {
+		if err := writeJSON(out.w, reports); err != nil {
 			return err
 		}
 	}
@@ -138,13 +130,6 @@ func compareEnds(ctx context.Context, s *sync.Sessions, endpoints []*config.Endp
 		return exitStatus(exitProblems)
 	}
 	return nil
-}
-
-func (o censusOutput) writeJSON(v any) error {
-	e := json.NewEncoder(o.w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
 }
 
 // print shows what one end has.

@@ -1,17 +1,13 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"smd-applet/sync"
 	"smd-applet/sync/check"
-	"smd-applet/sync/config"
 	"smd-applet/sync/remote"
 )
 
@@ -28,22 +24,13 @@ The status is 1 where there is an error; a warning or a note may be as you mean 
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: completeEndpoint,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			endpoint := "default"
-			if len(args) > 0 {
-				endpoint = args[0]
-			}
-			paths, err := config.DefaultPaths()
+			endpoint := endpointOf(args)
+			s, err := openSessions(false)
 			if err != nil {
 				return err
 			}
-			self, err := programPath()
-			if err != nil {
-				return err
-			}
-			log := newLogger(os.Stderr, false)
-			pool := &remote.Pool{Log: log}
-			defer pool.Close()
-			s := &sync.Sessions{Paths: paths, Program: self, Version: "smd-applet " + version, Log: log, Pool: pool}
+			defer s.Pool.Close()
+			s.Version = "smd-applet " + version
 			findings, err := s.Check(cmd.Context(), endpoint)
 			if err != nil {
 				return err
@@ -67,10 +54,7 @@ The status is 1 where there is an error; a warning or a note may be as you mean 
 
 // writeFindings writes one JSON object.
 func writeFindings(w io.Writer, endpoint string, findings []check.Finding) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false) // names in modified UTF-7 have &
-	return e.Encode(struct {
+	return writeJSON(w, struct {
 		Endpoint string          `json:"endpoint"`
 		OK       bool            `json:"ok"`
 		Findings []check.Finding `json:"findings"`

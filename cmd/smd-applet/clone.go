@@ -12,7 +12,6 @@ import (
 	"golang.org/x/term"
 
 	"smd-applet/sync"
-	"smd-applet/sync/config"
 	"smd-applet/sync/probe"
 	"smd-applet/sync/remote"
 )
@@ -32,23 +31,12 @@ where it was. A mailbox here that has messages the server has not is refused, un
 every minute how far it is.`,
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeEndpoint,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			endpoint := "default"
-			if len(args) > 0 {
-				endpoint = args[0]
-			}
-			paths, err := config.DefaultPaths()
+			s, err := openSessions(false)
 			if err != nil {
 				return err
 			}
-			self, err := programPath()
-			if err != nil {
-				return err
-			}
-			log := newLogger(os.Stderr, false)
-			pool := &remote.Pool{Log: log}
-			defer pool.Close()
-			s := &sync.Sessions{Paths: paths, Program: self, Log: log, Pool: pool}
-			c := &clone{sessions: s, endpoint: endpoint, out: cmd.OutOrStdout(), merge: merge}
+			defer s.Pool.Close()
+			c := &clone{sessions: s, endpoint: endpointOf(args), out: cmd.OutOrStdout(), merge: merge}
 			return c.run(new(remote.Click).On(cmd.Context()))
 		},
 	}

@@ -160,20 +160,29 @@ func giveKey(ctx context.Context, k *restrict.Key, dryRun bool, out io.Writer) e
 
 // tellServerName says which configurations do not use the key yet.
 func tellServerName(ctx context.Context, k *restrict.Key, out io.Writer) error {
+	files, err := configsOf(ctx, k.Host)
+	for _, file := range files {
+		fmt.Fprintf(out, "  hint: put SERVERNAME=%s in %s, so that it is used\n", k.Alias, file)
+	}
+	return err
+}
+
+// configsOf returns the configurations of endpoints with a server.
+func configsOf(ctx context.Context, server string) (files []string, err error) {
 	paths, err := config.DefaultPaths()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	endpoints, err := config.Endpoints(paths)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, name := range endpoints {
-		if e, err := config.Load(ctx, paths, name); err == nil && e.ServerName == k.Host {
-			fmt.Fprintf(out, "  hint: put SERVERNAME=%s in %s, so that it is used\n", k.Alias, paths.Config(name))
+		if e, err := config.Load(ctx, paths, name); err == nil && e.ServerName == server {
+			files = append(files, paths.Config(name))
 		}
 	}
-	return nil
+	return files, nil
 }
 
 func takeKey(ctx context.Context, k *restrict.Key, out io.Writer) error {
@@ -186,20 +195,11 @@ func takeKey(ctx context.Context, k *restrict.Key, out io.Writer) error {
 		return nil
 	}
 	fmt.Fprintf(out, "taken back: the key %s, its line on %s, the host %s\n", c.KeyFile, k.Host, k.Alias)
-	paths, err := config.DefaultPaths()
-	if err != nil {
-		return err
+	files, err := configsOf(ctx, k.Alias)
+	for _, file := range files {
+		fmt.Fprintf(out, "  hint: put SERVERNAME=%s in %s: %s is no more\n", k.Host, file, k.Alias)
 	}
-	endpoints, err := config.Endpoints(paths)
-	if err != nil {
-		return err
-	}
-	for _, name := range endpoints {
-		if e, err := config.Load(ctx, paths, name); err == nil && e.ServerName == k.Alias {
-			fmt.Fprintf(out, "  hint: put SERVERNAME=%s in %s: %s is no more\n", k.Host, paths.Config(name), k.Alias)
-		}
-	}
-	return nil
+	return err
 }
 
 func indented(text string) string {

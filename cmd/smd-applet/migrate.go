@@ -16,7 +16,6 @@ import (
 
 	"smd-applet/sync"
 	"smd-applet/sync/check"
-	"smd-applet/sync/config"
 	"smd-applet/sync/migrate"
 	"smd-applet/sync/remote"
 )
@@ -57,25 +56,18 @@ End ` + program + ` before, and see to it that nothing starts it again.`,
 				return fmt.Errorf("--layout is keep or server, not %s", layout)
 			}
 			m.ServerLayout = layout == "server"
-			paths, err := config.DefaultPaths()
+			s, err := openSessions(false)
 			if err != nil {
 				return err
 			}
-			self, err := programPath()
-			if err != nil {
-				return err
-			}
-			sources, err := read(paths.Home, file)
+			defer s.Pool.Close()
+			sources, err := read(s.Paths.Home, file)
 			if err != nil {
 				return err
 			}
 			if m.Source, err = migrate.Choose(sources, account); err != nil {
 				return err
 			}
-			log := newLogger(os.Stderr, false)
-			pool := &remote.Pool{Log: log}
-			defer pool.Close()
-			s := &sync.Sessions{Paths: paths, Program: self, Log: log, Pool: pool}
 			agree := func() (bool, error) {
 				if yes || dryRun {
 					return yes && !dryRun, nil
@@ -219,18 +211,11 @@ func newMigrateSMD() *cobra.Command {
 		Short: "say what is to be done where syncmaildir is set up: its files are used as they are",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			paths, err := config.DefaultPaths()
+			s, err := openSessions(false)
 			if err != nil {
 				return err
 			}
-			self, err := programPath()
-			if err != nil {
-				return err
-			}
-			log := newLogger(os.Stderr, false)
-			pool := &remote.Pool{Log: log}
-			defer pool.Close()
-			s := &sync.Sessions{Paths: paths, Program: self, Log: log, Pool: pool}
+			defer s.Pool.Close()
 			topics, err := s.TakeOverSMD(cmd.Context())
 			if err != nil {
 				return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -88,4 +89,12 @@ var smdPhases = map[sync.Phase]string{
 	sync.PhaseComparing:    "Phase 1: changes detection",
 	sync.PhaseTransferring: "Phase 2: synchronization",
 	sync.PhaseAgreeing:     "Phase 3: agreement",
+}
+
+// writeJSON writes a value for a program, and for a person, to read.
+func writeJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false) // names in modified UTF-7 have &
+	return e.Encode(v)
 }

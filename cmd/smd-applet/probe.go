@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"smd-applet/sync/config"
-	"smd-applet/sync/fault"
 	"smd-applet/sync/probe"
 )
 
@@ -23,11 +22,9 @@ func newProbe() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			names := make([]string, len(args)-1)
-			for i, m := range args[1:] {
-				if names[i], err = config.CleanMailbox(m); err != nil {
-					return fault.New(fault.Config, "probe", m, err)
-				}
+			names, err := mailboxesFor("probe", args[1:])
+			if err != nil {
+				return err
 			}
 			a, err := probe.Look(cmd.Context(), paths.Home, names)
 			if err != nil {

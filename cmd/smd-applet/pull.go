@@ -13,7 +13,6 @@ import (
 	"smd-applet/sync"
 	"smd-applet/sync/config"
 	"smd-applet/sync/fault"
-	"smd-applet/sync/remote"
 )
 
 func newPull() *cobra.Command {
@@ -35,11 +34,7 @@ func newRun(d sync.Direction, short string) *cobra.Command {
 		Short: short,
 		Args:  cobra.MaximumNArgs(1), ValidArgsFunction: completeEndpoint,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			endpoint := "default"
-			if len(args) > 0 {
-				endpoint = args[0]
-			}
-			return o.run(cmd, d, endpoint)
+			return o.run(cmd, d, endpointOf(args))
 		},
 	}
 	f := cmd.Flags()
@@ -55,24 +50,15 @@ func (o *runOptions) run(cmd *cobra.Command, d sync.Direction, endpoint string) 
 	names := o.verbose && o.dryRun
 	o.verbose = o.verbose || o.dryRun
 	o.tags = o.tags || o.verbose
-	paths, err := config.DefaultPaths()
+	s, err := openSessions(o.verbose)
 	if err != nil {
 		return err
 	}
+	defer s.Pool.Close()
 	if o.templateOnly {
-		return template(paths, endpoint)
+		return template(s.Paths, endpoint)
 	}
-	self, err := programPath()
-	if err != nil {
-		return err
-	}
-	log := newLogger(os.Stderr, o.verbose)
-	pool := &remote.Pool{Log: log}
-	defer pool.Close()
-	s := &sync.Sessions{
-		Paths: paths, Program: self, Log: log, Pool: pool,
-		Verbose: o.verbose, DryRun: o.dryRun, NoDelete: o.noDelete,
-	}
+	s.Verbose, s.DryRun, s.NoDelete = o.verbose, o.dryRun, o.noDelete
 	if names {
 		s.Planned = func(what, path, to string) {
 			fmt.Fprintln(cmd.OutOrStdout(), strings.TrimSpace(fmt.Sprintf("%-7s %s %s", what, path, to)))

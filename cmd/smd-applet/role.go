@@ -48,11 +48,9 @@ func openRole(ctx context.Context, program, clientName string, mailboxes []strin
 	if err := paths.Make(); err != nil {
 		return nil, err
 	}
-	names := make([]string, len(mailboxes))
-	for i, m := range mailboxes {
-		if names[i], err = config.CleanMailbox(m); err != nil {
-			return nil, fault.New(fault.Config, program, m, err)
-		}
+	names, err := mailboxesFor(program, mailboxes)
+	if err != nil {
+		return nil, err
 	}
 	r := &role{program: program, mailboxes: names, conn: smd1.NewConn(stdio{})}
 	r.files.DB = stateFile(paths, clientName, names, overrideDB)

@@ -47,17 +47,14 @@ The running applet or loop does it; where there is none, this command does.` + e
 
 // syncHere pulls and pushes an endpoint, all of the loop file when it is empty.
 func syncHere(ctx context.Context, endpoint string) error {
-	paths, err := config.DefaultPaths()
+	sessions, err := openSessions(false)
 	if err != nil {
 		return err
 	}
-	self, err := programPath()
-	if err != nil {
-		return err
-	}
+	defer sessions.Pool.Close()
 	endpoints := []string{endpoint}
 	if endpoint == "" {
-		entries, err := config.LoadLoop(paths)
+		entries, err := config.LoadLoop(sessions.Paths)
 		if err != nil {
 			return err
 		}
@@ -66,10 +63,6 @@ func syncHere(ctx context.Context, endpoint string) error {
 			endpoints = append(endpoints, entry.Endpoint)
 		}
 	}
-	log := newLogger(os.Stderr, false)
-	pool := &remote.Pool{Log: log}
-	defer pool.Close()
-	sessions := &sync.Sessions{Paths: paths, Program: self, Log: log, Pool: pool}
 	click := new(remote.Click)
 	var status error
 	for _, name := range endpoints {

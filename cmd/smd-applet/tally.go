@@ -8,7 +8,6 @@ import (
 	"smd-applet/sync/census"
 	"smd-applet/sync/config"
 	"smd-applet/sync/exclude"
-	"smd-applet/sync/fault"
 	"smd-applet/sync/maildir"
 	"smd-applet/sync/stripheader"
 	"smd-applet/sync/translate"
@@ -28,11 +27,9 @@ func newTally() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			names := make([]string, len(args)-1)
-			for i, m := range args[1:] {
-				if names[i], err = config.CleanMailbox(m); err != nil {
-					return fault.New(fault.Config, "tally", m, err)
-				}
+			names, err := mailboxesFor("tally", args[1:])
+			if err != nil {
+				return err
 			}
 			if without != "" {
 				if err := stripheader.CheckName(without); err != nil {

@@ -3,13 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"smd-applet/sync"
-	"smd-applet/sync/config"
 	"smd-applet/sync/durable"
 	"smd-applet/sync/remote"
 	"smd-applet/sync/uniform"
@@ -31,23 +28,12 @@ different names, and would be doubled. This compares contents and writes
 Nothing is ever renamed onto another message.`,
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeEndpoint,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			endpoint := "default"
-			if len(args) > 0 {
-				endpoint = args[0]
-			}
-			paths, err := config.DefaultPaths()
+			s, err := openSessions(verbose)
 			if err != nil {
 				return err
 			}
-			self, err := programPath()
-			if err != nil {
-				return err
-			}
-			log := newLogger(os.Stderr, verbose)
-			pool := &remote.Pool{Log: log}
-			defer pool.Close()
-			s := &sync.Sessions{Paths: paths, Program: self, Log: log, Pool: pool}
-			plan, err := s.UniformNames(cmd.Context(), endpoint, across, apply)
+			defer s.Pool.Close()
+			plan, err := s.UniformNames(cmd.Context(), endpointOf(args), across, apply)
 			if apply {
 				fmt.Fprintf(cmd.OutOrStdout(), "%d messages were renamed\n", len(plan))
 				return err
@@ -55,7 +41,7 @@ Nothing is ever renamed onto another message.`,
 			if err != nil {
 				return err
 			}
-			script := filepath.Join(paths.Home, renameScript)
+			script := filepath.Join(s.Paths.Home, renameScript)
 			if err := durable.WriteFile(script, 0o600, func(w io.Writer) error { return writeRenames(w, plan) }); err != nil {
 				return fmt.Errorf("write the script: %w", err)
 			}
