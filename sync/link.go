@@ -587,15 +587,20 @@ func (r *session) planTwoWay(_ bool, what, from, to string, size int64) {
 	}
 }
 
+// openTwoWay opens the state of smd/2; nil where there is none yet.
+func (r *session) openTwoWay() (*agreed.DB, error) {
+	path := stateFile(r.Paths, r.endpoint.ClientName, r.endpoint.RemoteMailboxes())
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return agreed.Open(path)
+}
+
 // decideTwoWay notes in the state of smd/2, if there is one, what a person
 // decided about held deletions.
 func (r *session) decideTwoWay(carryOut bool) error {
-	path := stateFile(r.Paths, r.endpoint.ClientName, r.endpoint.RemoteMailboxes())
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	db, err := agreed.Open(path)
-	if err != nil {
+	db, err := r.openTwoWay()
+	if db == nil || err != nil {
 		return err
 	}
 	return errors.Join(twoway.Decide(db, carryOut), db.Close())

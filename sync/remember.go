@@ -3,8 +3,6 @@ package sync
 import (
 	"context"
 	"errors"
-	"io/fs"
-	"os"
 
 	"smd-applet/sync/agreed"
 	"smd-applet/sync/config"
@@ -82,12 +80,8 @@ func (s *Sessions) HeldMessages(ctx context.Context, endpoint string) ([]HeldMes
 
 // heldTwoWay adds what the state of smd/2, if there is one, tells of.
 func (r *session) heldTwoWay(byKey map[agreed.Key]Direction) error {
-	path := stateFile(r.Paths, r.endpoint.ClientName, r.endpoint.RemoteMailboxes())
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	db, err := agreed.Open(path)
-	if err != nil {
+	db, err := r.openTwoWay()
+	if db == nil || err != nil {
 		return err
 	}
 	there, here, err := twoway.HeldBack(db)

@@ -15,6 +15,7 @@ import (
 
 	"smd-applet/sync/fault"
 	"smd-applet/sync/maildir"
+	"smd-applet/sync/remote"
 )
 
 // A census travels as lines, compressed, behind a greeting:
@@ -27,12 +28,11 @@ import (
 // The other end may then ask for headers by "header NAME" and gets "header SIZE"
 // and as many bytes, or "gone". It ends when nobody asks any more.
 
-// greeting begins a census: a shell's start-up files may print something before.
+// greeting begins a census.
 const greeting = "smd-applet census 1\n"
 
 // Bounds on what a stranger sends.
 const (
-	maxNoise    = 64 << 10
 	maxLine     = 64 << 10
 	maxMessages = 50_000_000
 	maxWindow   = 8 << 20
@@ -166,15 +166,8 @@ var ErrNotTold = errors.New("it does not tell what it has")
 // caller closes the Line, and then the channel. progress may be nil.
 func Listen(channel io.ReadWriter, progress func(files int)) (*Line, error) {
 	b := bufio.NewReader(channel)
-	for noise := 0; ; {
-		line, err := b.ReadSlice('\n')
-		if string(line) == greeting {
-			break
-		}
-		noise += len(line)
-		if (err != nil && !errors.Is(err, bufio.ErrBufferFull)) || noise > maxNoise {
-			return nil, ErrNotTold
-		}
+	if remote.SkipTo(b, greeting) != nil {
+		return nil, ErrNotTold
 	}
 	z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 	if err != nil {

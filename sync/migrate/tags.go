@@ -169,13 +169,9 @@ func (t *Tags) Restore(ctx context.Context) (carried int, gone []string, err err
 
 // ownConfig makes a copy of the person's configuration that is about the new tree.
 func (t *Tags) ownConfig(ctx context.Context) error {
-	file, err := t.personsConfig()
+	_, text, err := t.readPersonsConfig()
 	if err != nil {
 		return err
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return fault.New(fault.Config, "read", file, err)
 	}
 	if err := os.WriteFile(t.config(), text, 0o600); err != nil {
 		return fault.New(maildir.KindOf(err), "write", t.config(), err)
@@ -209,16 +205,22 @@ func (t *Tags) personsConfig() (string, error) {
 	return firstFile("notmuch", filepath.Join(config, "notmuch", "default", "config"), filepath.Join(t.Home, ".notmuch-config"))
 }
 
+func (t *Tags) readPersonsConfig() (file string, text []byte, err error) {
+	if file, err = t.personsConfig(); err != nil {
+		return "", nil, err
+	}
+	if text, err = os.ReadFile(file); err != nil {
+		return "", nil, fault.New(fault.Config, "read", file, err)
+	}
+	return file, text, nil
+}
+
 // Switch has the person's notmuch look after the new tree: its configuration is
 // kept beside the dump, its hooks are copied.
 func (t *Tags) Switch(ctx context.Context) error {
-	file, err := t.personsConfig()
+	file, text, err := t.readPersonsConfig()
 	if err != nil {
 		return err
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return fault.New(fault.Config, "read", file, err)
 	}
 	kept := filepath.Join(t.Dir, "notmuch-config.before")
 	if _, err := os.Stat(kept); errors.Is(err, fs.ErrNotExist) {

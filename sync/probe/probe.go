@@ -20,6 +20,7 @@ import (
 
 	"smd-applet/sync/fault"
 	"smd-applet/sync/maildir"
+	"smd-applet/sync/remote"
 	"smd-applet/sync/subscribe"
 	"smd-applet/sync/translate"
 )
@@ -106,7 +107,7 @@ func look(ctx context.Context, home, name string) (m Mailbox, err error) {
 // goes over the wire.
 func bounded(blocks, blockSize uint64) int64 { return int64(min(blocks*blockSize, 1<<62)) }
 
-// greeting begins an answer: a shell's start-up files may print something before.
+// greeting begins an answer.
 const greeting = "smd-applet probe 1\n"
 
 // Write writes the answer for [Read].
@@ -117,24 +118,14 @@ func (a *Answer) Write(w io.Writer) error {
 	return json.NewEncoder(w).Encode(a)
 }
 
-// What an answer may take before memory is taken no more, in bytes.
-const (
-	maxNoise  = 64 << 10
-	maxAnswer = 32 << 20
-)
+// maxAnswer is what an answer may take before memory is taken no more, in bytes.
+const maxAnswer = 32 << 20
 
 // Read reads what [Answer.Write] wrote at the other end.
 func Read(r io.Reader) (*Answer, error) {
-	b := bufio.NewReader(io.LimitReader(r, maxNoise+maxAnswer))
-	for noise := 0; ; {
-		line, err := b.ReadSlice('\n')
-		if string(line) == greeting {
-			break
-		}
-		noise += len(line)
-		if (err != nil && !errors.Is(err, bufio.ErrBufferFull)) || noise > maxNoise {
-			return nil, errors.New("it does not tell of itself")
-		}
+	b := bufio.NewReader(io.LimitReader(r, remote.MaxNoise+maxAnswer))
+	if remote.SkipTo(b, greeting) != nil {
+		return nil, errors.New("it does not tell of itself")
 	}
 	a := new(Answer)
 	if err := json.NewDecoder(b).Decode(a); err != nil {

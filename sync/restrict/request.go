@@ -33,7 +33,7 @@ type answer struct {
 	Changed bool   `json:"changed"`
 }
 
-// greeting begins an answer: a shell's start-up files may print something before.
+// greeting begins an answer.
 const greeting = "smd-applet authorize 1\n"
 
 const maxRequest = 1 << 20
@@ -133,17 +133,10 @@ func ask(ctx context.Context, host remote.Host, alias string, programs []string,
 }
 
 func readAnswer(said []byte) *answer {
-	for b := bufio.NewReader(bytes.NewReader(said)); ; {
-		line, err := b.ReadString('\n')
-		if err != nil {
-			return nil
-		}
-		if line == greeting {
-			a := new(answer)
-			if json.NewDecoder(b).Decode(a) != nil {
-				return nil
-			}
-			return a
-		}
+	b := bufio.NewReader(bytes.NewReader(said))
+	a := new(answer)
+	if remote.SkipTo(b, greeting) != nil || json.NewDecoder(b).Decode(a) != nil {
+		return nil
 	}
+	return a
 }
