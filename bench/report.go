@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"smd-applet/sync/synctest"
 )
 
 // report is what was found so far.
@@ -67,7 +69,7 @@ func facts(s *stage) []string {
 	return []string{
 		time.Now().UTC().Format("2006-01-02") + ", " + said(s.self, "version"),
 		fmt.Sprintf("%d messages%s in %d folders; %d repetitions, of which the median is told", s.messages, size, s.folders, s.repeat),
-		fmt.Sprintf("%d cores (%s), Linux %s, %s", runtime.NumCPU(), processor(), unix.ByteSliceToString(u.Release[:]), fileSystem(s.top)),
+		fmt.Sprintf("%d cores (%s), Linux %s, %s", runtime.NumCPU(), synctest.Processor(), unix.ByteSliceToString(u.Release[:]), fileSystem(s.top)),
 		said("ssh", "-V") + "; " + said("tar", "--version"),
 		"both ends on this machine, the server behind an sshd on loopback; processor time is without sshd's",
 	}
@@ -87,16 +89,6 @@ func said(program string, args ...string) string {
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	return line
-}
-
-func processor() string {
-	text, _ := os.ReadFile("/proc/cpuinfo") // the model is told where it is known
-	for line := range strings.Lines(string(text)) {
-		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return runtime.GOARCH
 }
 
 func fileSystem(dir string) string {

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"smd-applet/sync/synctest"
 )
 
 // line is a row that was tried.
@@ -68,7 +70,7 @@ ends equal after at most two runs, nobody's help.
 
 `)
 	fmt.Fprintf(&b, "* %s, %s, in %s\n", r.began.UTC().Format("2006-01-02"), version(), time.Since(r.began).Round(time.Minute))
-	fmt.Fprintf(&b, "* %d cores (%s), %s\n", runtime.NumCPU(), processor(), kernel())
+	fmt.Fprintf(&b, "* %d cores (%s), %s\n", runtime.NumCPU(), synctest.Processor(), kernel())
 	fmt.Fprintf(&b, "* sizes: %s\n", sizes())
 	fmt.Fprintf(&b, "* %s cases, %s failed\n", grouped(r.cases), grouped(r.failed))
 	b.Write(r.tables.Bytes())
@@ -106,13 +108,3 @@ func first(program string, args ...string) string {
 func version() string { return first("git", "describe", "--tags", "--always", "--dirty") }
 
 func kernel() string { return first("uname", "-sr") }
-
-func processor() string {
-	text, _ := os.ReadFile("/proc/cpuinfo") // the model is told where it is known
-	for line := range strings.Lines(string(text)) {
-		if name, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return runtime.GOARCH
-}

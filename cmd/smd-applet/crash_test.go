@@ -199,13 +199,18 @@ func eachNth(all []death, n int) (some []death) {
 // Whatever dies, and whenever: the next runs put it right.
 func TestCrashMatrix(t *testing.T) {
 	t.Parallel()
+	eachSession(t, crash)
+}
+
+// eachSession tries something with every session of [crashSessions].
+func eachSession(t *testing.T, try func(*testing.T, *crashSession)) {
 	if !steps.Supported {
 		t.Skip("programs can be traced on Linux on amd64 only")
 	}
 	for _, c := range crashSessions() {
 		t.Run(c.dialect+": "+c.name, func(t *testing.T) {
 			t.Parallel()
-			crash(t, c)
+			try(t, c)
 		})
 	}
 }

@@ -58,15 +58,7 @@ var bugs = regexp.MustCompile(`panic|goroutine \d|report it|internal error|bug`)
 // for a person, or does without; nothing is lost, and the next runs put it right.
 func TestFaultMatrix(t *testing.T) {
 	t.Parallel()
-	if !steps.Supported {
-		t.Skip("programs can be traced on Linux on amd64 only")
-	}
-	for _, c := range crashSessions() {
-		t.Run(c.dialect+": "+c.name, func(t *testing.T) {
-			t.Parallel()
-			mishaps(t, c)
-		})
-	}
+	eachSession(t, mishaps)
 }
 
 func mishaps(t *testing.T, c *crashSession) {
