@@ -592,6 +592,7 @@ func (r *session) noProgram(op string, err error) *fault.Error {
 	f := fault.New(fault.RemoteProgram, op, r.endpoint.ServerName, err)
 	if !r.endpoint.LocalSync() {
 		f.Hint, f.HintArgs = "put it there: smd-applet deploy %s", []any{r.endpoint.ServerName}
+		f.Actions = []fault.Action{{Kind: fault.RunCommand, Arg: remote.Quote([]string{"smd-applet", "deploy", r.endpoint.ServerName})}}
 	}
 	return f
 }

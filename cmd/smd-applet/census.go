@@ -54,7 +54,7 @@ folders, 4 where they have not, 1 when that could not be found out.`,
 			if err != nil {
 				return err
 			}
-			return compareEnds(cmd.Context(), s, endpoints, out)
+			return withProgram(cmd.Context(), s.Pool, out.w, func() error { return compareEnds(cmd.Context(), s, endpoints, out) })
 		},
 	}
 	cmd.Flags().StringVar(&compare, "compare", "", "compare with the server of an `ENDPOINT` or a HOST")

@@ -12,6 +12,9 @@ import (
 	"golang.org/x/term"
 
 	"smd-applet/sync"
+	"smd-applet/sync/census"
+	"smd-applet/sync/config"
+	"smd-applet/sync/fault"
 	"smd-applet/sync/probe"
 	"smd-applet/sync/remote"
 )
@@ -24,9 +27,9 @@ func newClone() *cobra.Command {
 		Long: `make the first full copy of the server's mailbox, then sync
 
 It looks how much mail there is and whether it fits, copies, telling how far it is and
-how long it will take, syncs what changed meanwhile, and ends when both ends
-have the same number of messages. Ended in the middle and started again it goes on
-where it was. A mailbox here that has messages the server has not is refused, unless
+how long it will take, syncs what changed meanwhile, and ends with the proof: both
+ends read all their mail once more, and are compared message by message. Ended in the
+middle, or killed, and started again it goes on where it was. A mailbox here that has messages the server has not is refused, unless
 --merge brings the two together. Where standard error is no terminal it is told
 every minute how far it is.`,
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeEndpoint,
@@ -37,7 +40,8 @@ every minute how far it is.`,
 			}
 			defer s.Pool.Close()
 			c := &clone{sessions: s, endpoint: endpointOf(args), out: cmd.OutOrStdout(), merge: merge}
-			return c.run(new(remote.Click).On(cmd.Context()))
+			ctx := new(remote.Click).On(cmd.Context())
+			return withProgram(ctx, s.Pool, c.out, func() error { return c.run(ctx) })
 		},
 	}
 	cmd.Flags().BoolVar(&merge, "merge", false, "bring together what both ends have, though the mailbox here is no copy of the server's")
@@ -90,34 +94,76 @@ func (c *clone) run(ctx context.Context) error {
 		printFault(os.Stderr, programOf(c.endpoint), result.Unindexed)
 	}
 	printHeld(os.Stderr, programOf(c.endpoint), c.endpoint, result.Held)
-	return c.compare(ctx, result)
+	return c.prove(ctx, result)
 }
 
 func (c *clone) say(format string, args ...any) {
 	fmt.Fprintf(c.out, "%s: %s\n", c.endpoint, fmt.Sprintf(format, args...))
 }
 
-// compare ends a copy: both ends have as much, or it tells that they have not.
-func (c *clone) compare(ctx context.Context, last sync.Result) error {
-	after, err := c.sessions.Survey(ctx, c.endpoint)
-	if err != nil {
-		return err
-	}
+// prove ends a copy: both ends have the same, by the content of every message, or
+// it tells that they have not.
+func (c *clone) prove(ctx context.Context, last sync.Result) error {
 	problem := len(last.Held) > 0 || len(last.Damaged) > 0 || last.Unindexed != nil
+	proof, err := c.census(ctx)
 	switch {
-	case after.There != nil && *after.There != after.Here:
-		c.say("here are %s, at the server %s: messages that are damaged, held back or have names no sync can carry are not copied, and new ones come with the next sync",
-			volume(after.Here), volume(*after.There))
-		problem = true
-	case after.There != nil:
-		c.say("up to date: both ends have %s", volume(after.Here))
+	case fault.Is(err, fault.RemoteProgram):
+		why := fault.As(err)
+		after, err := c.sessions.Survey(ctx, c.endpoint)
+		if err != nil {
+			return err
+		}
+		c.say("up to date: here are %s; not compared message by message: %s", volume(after.Here), why.WayOut())
+	case err != nil:
+		return err
+	case proof.Equal:
+		c.say("up to date: both ends have %s, the same message by message", volume(volumeOf(proof.Here.Total)))
 	default:
-		c.say("up to date: here are %s", volume(after.Here))
+		c.say("here are %s, at the server %s: messages that are damaged, held back or have names no sync can carry are not copied, and new ones come with the next sync",
+			volume(volumeOf(proof.Here.Total)), volume(volumeOf(proof.There.Total)))
+		c.say("each one that differs is named by: smd-applet census --compare %s", c.endpoint)
+		problem = true
 	}
 	if problem {
 		return exitStatus(exitProblems)
 	}
 	return nil
+}
+
+// census compares both ends by content. Mail that came since the last sync would
+// make a difference: it is synced, and compared again.
+func (c *clone) census(ctx context.Context) (*census.SideBySide, error) {
+	e, err := config.Load(ctx, c.sessions.Paths, c.endpoint)
+	if err != nil {
+		return nil, err
+	}
+	for try := 1; ; try++ {
+		line := newProgressLine(os.Stderr)
+		both, err := c.sessions.Census(ctx, e, "", counting(line))
+		line.clear()
+		if err != nil {
+			return nil, err
+		}
+		proof := both.SideBySide(0)
+		if err := both.Close(); err != nil {
+			return nil, err
+		}
+		if proof.Equal || try == settleRuns {
+			return proof, nil
+		}
+		again, err := sync.Once(ctx, c.sessions, c.endpoint, line.show)
+		line.clear()
+		if err != nil {
+			return nil, err
+		}
+		if !again.Summary.Changed() {
+			return proof, nil
+		}
+	}
+}
+
+func volumeOf(n census.Count) probe.Volume {
+	return probe.Volume{Messages: n.Messages, Bytes: n.Bytes}
 }
 
 func surveyed(v *sync.Survey) string {
@@ -133,17 +179,22 @@ func surveyed(v *sync.Survey) string {
 }
 
 func volume(v probe.Volume) string {
-	if v.Messages == 1 {
-		return "1 message (" + size(v.Bytes) + ")"
+	return numbered(v.Messages, "message") + " (" + size(v.Bytes) + ")"
+}
+
+// numbered is so many of something.
+func numbered(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
 	}
-	return fmt.Sprintf("%d messages (%s)", v.Messages, size(v.Bytes))
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 func copied(s sync.Summary, took time.Duration) string {
 	if s.New == 0 {
 		return "all messages were here already"
 	}
-	return fmt.Sprintf("%d messages, %s, in %s: %s/s", s.New, size(s.Bytes), lasting(took), size(int64(float64(s.Bytes)/max(took.Seconds(), 0.001))))
+	return fmt.Sprintf("%s, %s, in %s: %s/s", numbered(s.New, "message"), size(s.Bytes), lasting(took), size(int64(float64(s.Bytes)/max(took.Seconds(), 0.001))))
 }
 
 // size tells bytes in the unit that leaves three digits or so.
@@ -228,7 +279,7 @@ func cloneLine(s sync.Progress, total probe.Volume, took time.Duration) string {
 	if s.Phase != sync.PhaseTransferring || s.Bytes == 0 {
 		return string(s.Phase)
 	}
-	text := fmt.Sprintf("%d messages, %s", s.Done, size(s.Bytes))
+	text := numbered(s.Done, "message") + ", " + size(s.Bytes)
 	done := min(s.Bytes, total.Bytes)
 	if total.Bytes > 0 {
 		text = bar(int(done*100/total.Bytes), 100) + " " + text + " of " + size(total.Bytes)

@@ -19,7 +19,7 @@ func TestCloneLine(t *testing.T) {
 		want  string
 	}{
 		{"before", sync.Progress{Phase: sync.PhaseComparing}, probe.Volume{Messages: 9, Bytes: 9e6}, 0, "comparing"},
-		{"first", sync.Progress{Phase: sync.PhaseTransferring, Done: 1, Bytes: 1000}, probe.Volume{Bytes: 4e6}, 0, "[--------------------] 1 messages, 1.0 kB of 4.0 MB"},
+		{"first", sync.Progress{Phase: sync.PhaseTransferring, Done: 1, Bytes: 1000}, probe.Volume{Bytes: 4e6}, 0, "[--------------------] 1 message, 1.0 kB of 4.0 MB"},
 		{
 			"half",
 			sync.Progress{Phase: sync.PhaseTransferring, Done: 50_000, Bytes: 3_500_000_000},

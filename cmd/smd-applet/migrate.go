@@ -74,7 +74,9 @@ End ` + program + ` before, and see to it that nothing starts it again.`,
 				}
 				return agreed(cmd.InOrStdin(), cmd.OutOrStdout())
 			}
-			return runMigration(cmd.Context(), s, m, agree, cmd.OutOrStdout())
+			return withProgram(cmd.Context(), s.Pool, cmd.OutOrStdout(), func() error {
+				return runMigration(cmd.Context(), s, m, agree, cmd.OutOrStdout())
+			})
 		},
 	}
 	cmd.Flags().StringVar(&account, "account", "", "the `NAME` of the account or channel, where there are several")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -66,9 +67,17 @@ func syncHere(ctx context.Context, endpoint string) error {
 	click := new(remote.Click)
 	var status error
 	for _, name := range endpoints {
-		line := newProgressLine(os.Stderr)
-		result, err := sync.Once(click.On(ctx), sessions, name, line.show)
-		line.clear()
+		var result sync.Result
+		err := withProgram(click.On(ctx), sessions.Pool, os.Stdout, func() (err error) {
+			line := newProgressLine(os.Stderr)
+			result, err = sync.Once(click.On(ctx), sessions, name, line.show)
+			line.clear()
+			return err
+		})
+		if told := exitStatus(0); errors.As(err, &told) {
+			status = told
+			continue
+		}
 		if err != nil {
 			printFault(os.Stderr, programOf(name), fault.As(err))
 			status = exitStatus(exitFailure)
