@@ -204,13 +204,12 @@ func (s *setting) bring(ctx context.Context) error {
 		s.say("%s: %s is there", s.login, short(has))
 		return nil
 	}
-	about := "It goes to ~/.local/bin there; no root is needed, and nothing else is touched."
 	title := "Put smd-applet on the server? There is none yet."
 	if has != "" {
 		title = "Put this smd-applet on the server? There is an older one: " + short(has)
 	}
 	if !s.given("deploy") && !s.dryRun {
-		if err := s.guide.Confirm(ctx, title, about, &s.deploy); err != nil {
+		if err := s.guide.Confirm(ctx, title, placeOfProgram, &s.deploy); err != nil {
 			return err
 		}
 	}
@@ -253,7 +252,7 @@ func (s *setting) look(ctx context.Context) (err error) {
 
 func (s *setting) show(where string, a *probe.Answer) {
 	for _, m := range a.Mailboxes {
-		s.say("%s: %s has %d folders, %s", where, m.Name, len(m.Folders), volume(m.Whole()))
+		s.say("%s: %s has %s, %s", where, m.Name, numbered(len(m.Folders), "folder"), volume(m.Whole()))
 	}
 	if len(a.Mailboxes) == 0 {
 		s.say("%s: no mailbox yet", where)
@@ -297,7 +296,7 @@ func (s *setting) chooseMailbox(ctx context.Context, option, title string, found
 	var options []guide.Option
 	if found != nil {
 		for _, m := range found.Mailboxes {
-			options = append(options, guide.Option{Value: m.Name, Label: fmt.Sprintf("%s (%d folders, %s)", m.Name, len(m.Folders), volume(m.Whole()))})
+			options = append(options, guide.Option{Value: m.Name, Label: fmt.Sprintf("%s (%s, %s)", m.Name, numbered(len(m.Folders), "folder"), volume(m.Whole()))})
 		}
 	}
 	if boxOf(found, proposed) == nil {
@@ -384,7 +383,7 @@ func (s *setting) chooseNames(ctx context.Context) error {
 			label = "as at the server"
 		}
 		if len(here) > 0 {
-			label += fmt.Sprintf(" (%d of the %d folders here are there too)", w.Matched, len(here))
+			label += fmt.Sprintf(" (%d of %s here are there too)", w.Matched, numbered(len(here), "folder"))
 		}
 		if w.Mode == "move" || w.Example != "" {
 			options = append(options, guide.Option{Value: w.Mode, Label: label})
@@ -442,9 +441,45 @@ func (s *setting) chooseLeftOut(ctx context.Context) error {
 	return nil
 }
 
-// chooseIntervals keeps those that are set; there is little to ask: changes are
-// told as they happen.
-func (s *setting) chooseIntervals(context.Context) error {
+// chooseIntervals asks how often both ends are compared, besides at once; those
+// that are set are proposed.
+func (s *setting) chooseIntervals(ctx context.Context) error {
+	if err := s.readIntervals(); err != nil {
+		return err
+	}
+	if s.given("pull") || s.given("push") {
+		return nil
+	}
+	about := "A change at either end is synced at once; this finds what nobody told of"
+	if s.there == nil {
+		about = "Without smd-applet there changes at the server are only found so; those here go at once"
+	}
+	proposed := setup.Minutes(s.answers.Pull)
+	value := proposed
+	if err := s.guide.Input(ctx, "Every how many minutes is the server asked for changes?", about, &value, interval); err != nil {
+		return err
+	}
+	if value = strings.TrimSpace(value); value == proposed {
+		return nil
+	}
+	every, err := config.Minutes(value)
+	if err != nil {
+		return fault.New(fault.Config, "set the interval", "", err)
+	}
+	s.answers.Pull = every
+	if s.answers.Push > 0 { // who wants it seldom wants both so
+		s.answers.Push = max(s.answers.Push, every)
+	}
+	return nil
+}
+
+func interval(v string) error {
+	_, err := config.Minutes(strings.TrimSpace(v))
+	return err
+}
+
+// readIntervals finds those of the loop file, but for what an option says.
+func (s *setting) readIntervals() error {
 	if _, err := os.Stat(s.paths.Loop()); err != nil {
 		return nil
 	}

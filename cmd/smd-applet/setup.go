@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"time"
 
@@ -35,7 +37,12 @@ again to change something.`,
 			s.pool = &remote.Pool{Log: log}
 			defer s.pool.Close()
 			s.log = log
-			return s.run(new(remote.Click).On(cmd.Context()))
+			err := s.run(new(remote.Click).On(cmd.Context()))
+			if errors.Is(err, guide.ErrStopped) {
+				fmt.Fprintf(os.Stderr, "smd-applet: %v\n", err)
+				return exitStatus(exitFailure)
+			}
+			return err
 		},
 	}
 	f := cmd.Flags()

@@ -21,9 +21,12 @@ type LoopEntry struct {
 const loopTemplate = LoopHead + "3 10 default\n"
 
 // LoopHead are the comments that a new loop file begins with.
-const LoopHead = `# minutes between pulls, minutes between pushes, endpoint; 0 is never
-# Local changes are pushed at once in any case where push is not 0.
+const LoopHead = LoopColumns + `# Between two smd-applets a change at either end is synced at once: the minutes are the safety net.
+# Towards syncmaildir the server is asked that often; changes here go at once, where push is not 0.
 `
+
+// LoopColumns is the comment that says what a line of the loop file is.
+const LoopColumns = "# minutes between pulls, minutes between pushes, endpoint; 0 is never\n"
 
 // LoadLoop reads ~/.smd/loop; a missing one is written as SMD's template, and
 // counts as that.
@@ -81,14 +84,23 @@ func parseLoopLine(f []string) (LoopEntry, error) {
 	}
 	var every [2]time.Duration
 	for i := range every {
-		minutes, err := strconv.ParseFloat(f[i], 64)
-		if err != nil || !(minutes >= 0 && minutes <= maxMinutes) {
-			return LoopEntry{}, fmt.Errorf("%q is no number of minutes", f[i])
-		}
-		every[i] = time.Duration(minutes * float64(time.Minute))
-		if minutes > 0 && every[i] < time.Second {
-			return LoopEntry{}, fmt.Errorf("%q is less than a second", f[i])
+		var err error
+		if every[i], err = Minutes(f[i]); err != nil {
+			return LoopEntry{}, err
 		}
 	}
 	return LoopEntry{Pull: every[0], Push: every[1], Endpoint: f[2]}, CheckEndpoint(f[2])
+}
+
+// Minutes reads an interval of the loop file: a number of minutes, 0 for never.
+func Minutes(word string) (time.Duration, error) {
+	minutes, err := strconv.ParseFloat(word, 64)
+	if err != nil || !(minutes >= 0 && minutes <= maxMinutes) {
+		return 0, fmt.Errorf("%q is no number of minutes", word)
+	}
+	every := time.Duration(minutes * float64(time.Minute))
+	if minutes > 0 && every < time.Second {
+		return 0, fmt.Errorf("%q is less than a second", word)
+	}
+	return every, nil
 }

@@ -25,6 +25,23 @@ func Template(endpoint string) string {
 	return strings.ReplaceAll(configTemplate, "ENDPOINT", endpoint)
 }
 
+// Explanation is the comment that the template has on a setting, in whole lines;
+// empty where it has none.
+func Explanation(setting string) string {
+	for block := range strings.SplitSeq(configTemplate, "\n\n") {
+		comment := ""
+		for line := range strings.Lines(block) {
+			if strings.HasPrefix(line, "# ") {
+				comment += line
+			}
+			if strings.HasPrefix(strings.TrimPrefix(line, "#"), setting+"=") {
+				return comment
+			}
+		}
+	}
+	return ""
+}
+
 func writeTemplate(file, text string) error {
 	err := durable.WriteFile(file, 0o600, func(w io.Writer) error {
 		_, err := io.WriteString(w, text)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"smd-applet/sync/config"
 )
 
 // Assignment is a setting that a configuration is to have; one that is Unset is
@@ -17,7 +19,7 @@ type Assignment struct {
 
 // edit returns a configuration with the assignments. One that is there gets the
 // new value where it stands; one that is not is put below the comment that shows
-// it, or at the end.
+// it, or at the end with the comment that explains it.
 func edit(text string, set []Assignment) (string, error) {
 	for _, a := range set {
 		var err error
@@ -65,6 +67,12 @@ func assign(text string, a Assignment) (string, error) {
 	}
 	if text != "" && !strings.HasSuffix(text, "\n") {
 		text += "\n"
+	}
+	if about := config.Explanation(a.Name); about != "" && !strings.Contains(text, about) {
+		if text != "" {
+			text += "\n"
+		}
+		text += about
 	}
 	return text + line + "\n", nil
 }

@@ -10,9 +10,10 @@ import (
 )
 
 // editLoop returns ~/.smd/loop with an endpoint in it: its line gets the new
-// intervals, its comment and all other lines stay.
+// intervals, its comment and all other lines stay. A new one comes last, below
+// what says how to read it.
 func editLoop(text, endpoint string, pull, push time.Duration) string {
-	want := minutes(pull) + " " + minutes(push) + " " + endpoint
+	want := Minutes(pull) + " " + Minutes(push) + " " + endpoint
 	if text == "" {
 		return config.LoopHead + want + "\n"
 	}
@@ -40,6 +41,9 @@ func editLoop(text, endpoint string, pull, push time.Duration) string {
 		if !strings.HasSuffix(text, "\n") {
 			out.WriteString("\n")
 		}
+		if !strings.Contains(text, config.LoopColumns) {
+			out.WriteString(config.LoopColumns)
+		}
 		out.WriteString(want + "\n")
 	}
 	return out.String()
@@ -50,6 +54,7 @@ func same(word string, every time.Duration) bool {
 	return err == nil && time.Duration(n*float64(time.Minute)) == every
 }
 
-func minutes(d time.Duration) string {
+// Minutes is an interval as the loop file has it.
+func Minutes(d time.Duration) string {
 	return strings.TrimSuffix(fmt.Sprintf("%g", d.Minutes()), ".0")
 }

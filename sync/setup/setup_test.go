@@ -1,9 +1,12 @@
 package setup
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"smd-applet/sync/config"
 	"smd-applet/sync/fault"
@@ -25,6 +28,8 @@ func TestEdit(t *testing.T) {
 		"two on a line":        {"A=1 B=2\n", []Assignment{{Name: "B", Value: "x"}}, "A=1 B=x\n", ""},
 		"below its comment":    {"#A=1\n\n#B=2\n", []Assignment{{Name: "A", Value: "x"}}, "#A=1\nA=x\n\n#B=2\n", ""},
 		"at the end":           {"B=2", []Assignment{{Name: "A", Value: "x"}}, "B=2\nA=x\n", ""},
+		"explained":            {"B=2\n", []Assignment{{Name: "DEBUG", Value: "true"}}, "B=2\n\n# Log the traffic.\nDEBUG=true\n", ""},
+		"explained once":       {"", []Assignment{{Name: "LIMIT_UP", Value: "1"}, {Name: "LIMIT_DOWN", Value: "2"}}, config.Explanation("LIMIT_UP") + "LIMIT_UP=1\nLIMIT_DOWN=2\n", ""},
 		"for one command":      {"A=1 date\n", []Assignment{{Name: "A", Value: "x"}}, "A=1 date\nA=x\n", ""},
 		"taken out":            {"A=1 # one\nB=2\n", []Assignment{{Name: "A", Unset: true}}, "#A=1 # one\nB=2\n", ""},
 		"twice taken out":      {"A=1\nB=2\nA=3", []Assignment{{Name: "A", Unset: true}}, "#A=1\nB=2\n#A=3", ""},
@@ -49,13 +54,85 @@ func TestEditLoop(t *testing.T) {
 		text, want string
 	}{
 		"new":         {"", config.LoopHead + "3 0.5 work\n"},
-		"another":     {"1 1 default", "1 1 default\n3 0.5 work\n"},
+		"another":     {"1 1 default", "1 1 default\n" + config.LoopColumns + "3 0.5 work\n"},
+		"explained":   {config.LoopHead + "1 1 default\n", config.LoopHead + "1 1 default\n3 0.5 work\n"},
 		"same":        {"# x\n3.0   0.5 work # mine\n", "# x\n3.0   0.5 work # mine\n"},
 		"other times": {"1 1 default\n1 2 work\t# mine\n# end", "1 1 default\n3 0.5 work\t# mine\n# end"},
-		"commented":   {"#3 0.5 work\n", "#3 0.5 work\n3 0.5 work\n"},
+		"commented":   {"#3 0.5 work\n", "#3 0.5 work\n" + config.LoopColumns + "3 0.5 work\n"},
 	} {
 		if got := editLoop(c.text, "work", 3*time.Minute, 30*time.Second); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// TestEditKeepsTheRest: whatever is set, every line that a person wrote and that
+// does not set it stays, byte for byte and in its order.
+func TestEditKeepsTheRest(t *testing.T) {
+	t.Parallel()
+	theirs := []string{
+		"# mine: é ß \u00a0\n", "\n", "  \t\n", "#MAILBOX=Old # not this\n", "MAX_DELETE=7   # why\n", "if true; then DEBUG=false; fi\n",
+		"NOTE='over\nlines'\n", "export LANG=C\n", "NAME=$(hostname)\n", "\tLIMIT_UP=1 LIMIT_DOWN=2 # both\n", "# ends in blanks   \n", "SERVERNAMES=x\n",
+	}
+	set := []Assignment{
+		{Name: "SERVERNAME", Value: "mailhost"}, {Name: "MAILBOX", Unset: true}, {Name: "MAILBOX_LOCAL", Value: "My Mail"}, {Name: "EXCLUDE", Value: "Mail/.Spam"},
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		lines := rapid.SliceOfN(rapid.SampledFrom(append(slices.Clone(theirs), "SERVERNAME=old\n", "MAILBOX=Mail\n")), 0, 12).Draw(t, "lines")
+		old := strings.Join(lines, "")
+		if rapid.Bool().Draw(t, "cut") {
+			old = strings.TrimSuffix(old, "\n")
+		}
+		rest, err := edit(old, set)
+		if err != nil {
+			t.Fatalf("%v:\n%s", err, old)
+		}
+		for i, line := range lines {
+			if i == len(lines)-1 && !strings.HasSuffix(old, "\n") {
+				line = strings.TrimSuffix(line, "\n")
+			}
+			if !slices.Contains(theirs, lines[i]) {
+				continue // what is set
+			}
+			_, after, found := strings.Cut(rest, line)
+			if !found {
+				t.Fatalf("%q is gone from\n%s\nwhich is now\n%s", line, old, rest)
+			}
+			rest = after
+		}
+	})
+}
+
+// TestNewFilesSayWhatEachLineIs: in files that setup writes a comment stands above
+// every line.
+func TestNewFilesSayWhatEachLineIs(t *testing.T) {
+	t.Parallel()
+	a := Answers{
+		Endpoint: "work", Server: "mailhost", Local: "Mail", Remote: "Maildir", Mode: "nodots", Pull: time.Minute, Push: time.Minute,
+		LeftOut: []LeftOut{{"Spam", ".Spam", false}},
+	}
+	files, err := Plan(t.Context(), config.Paths{Home: t.TempDir()}, a, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		explained := false
+		set := 0
+		for line := range strings.Lines(f.New) {
+			switch {
+			case strings.HasPrefix(line, "# "):
+				explained = true
+			case strings.TrimSpace(line) == "":
+				explained = false
+			case !strings.HasPrefix(line, "#"):
+				set++
+				if !explained {
+					t.Errorf("%s: nothing says what this is: %s", f.Path, line)
+				}
+			}
+		}
+		if set == 0 {
+			t.Errorf("%s sets nothing", f.Path)
 		}
 	}
 }
