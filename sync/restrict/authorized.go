@@ -2,6 +2,7 @@ package restrict
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -30,22 +31,31 @@ func (p Permission) Line() string {
 	return fmt.Sprintf(`command="%s",restrict %s %s`, command, key, p.Comment)
 }
 
-// allow returns authorized_keys with the line of p: in place of the line that the
-// key has, or on top. There is no need to know whether the last line ends.
-func allow(text []byte, p Permission) []byte {
-	line := []byte(p.Line() + "\n")
-	kept, at := without(text, p.Key)
-	return bytes.Join([][]byte{kept[:at], line, kept[at:]}, nil)
+// allow returns authorized_keys with the line of p, in place of the lines that the
+// key has, which it returns too, or on top. There is no need to know whether the
+// last line ends.
+func allow(text []byte, p Permission) (with []byte, was string) {
+	return replace(text, p.Key, p.Line()+"\n")
+}
+
+// replace puts lines in place of those that a key has, which it returns.
+func replace(text []byte, key ssh.PublicKey, lines string) (with []byte, was string) {
+	kept, at, was := without(text, key)
+	if at < len(kept) && !strings.HasSuffix(lines, "\n") {
+		lines += "\n" // it was the last one, and is no more
+	}
+	return bytes.Join([][]byte{kept[:at], []byte(lines), kept[at:]}, nil), was
 }
 
 // forbid returns authorized_keys without the key.
 func forbid(text []byte, key ssh.PublicKey) []byte {
-	kept, _ := without(text, key)
+	kept, _, _ := without(text, key)
 	return kept
 }
 
-// without takes out every line of a key, and says where the first one was.
-func without(text []byte, key ssh.PublicKey) (kept []byte, at int) {
+// without takes out every line of a key, and says which they were, and where the
+// first one was.
+func without(text []byte, key ssh.PublicKey) (kept []byte, at int, was string) {
 	blob := key.Marshal()
 	found := false
 	for line := range bytes.Lines(text) {
@@ -54,19 +64,37 @@ func without(text []byte, key ssh.PublicKey) (kept []byte, at int) {
 			if !found {
 				found, at = true, len(kept)
 			}
+			was += string(line)
 			continue
 		}
 		kept = append(kept, line...)
 	}
-	return kept, at
+	return kept, at, was
 }
 
 // authorizedKeys is where sshd looks for the keys of a user, below the home.
 func authorizedKeys(home string) string { return filepath.Join(home, ".ssh", "authorized_keys") }
 
-// Allow gives p at this end, the server. It reports whether that changed anything.
-func Allow(home string, p Permission) (changed bool, err error) {
-	return edit(authorizedKeys(home), func(text []byte) ([]byte, error) { return allow(text, p), nil })
+// Allow gives p at this end, the server. It reports whether that changed anything,
+// and which lines the key had.
+func Allow(home string, p Permission) (changed bool, was string, err error) {
+	changed, err = edit(authorizedKeys(home), func(text []byte) (with []byte, err error) {
+		with, was = allow(text, p)
+		return with, nil
+	})
+	return changed, was, err
+}
+
+// Restore gives back to a key at this end, the server, the lines it had. Lines of
+// any other key are an error.
+func Restore(home string, key ssh.PublicKey, lines string) (changed bool, err error) {
+	if kept, _, _ := without([]byte(lines), key); len(kept) > 0 {
+		return false, errors.New("these are not the lines of that key alone")
+	}
+	return edit(authorizedKeys(home), func(text []byte) ([]byte, error) {
+		with, _ := replace(text, key, lines)
+		return with, nil
+	})
 }
 
 // Forbid takes back what a key may do at this end, the server.

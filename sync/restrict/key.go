@@ -83,7 +83,8 @@ func (k *Key) block(ctx context.Context) (Block, error) {
 
 // Give makes the key, lets it in at the server and makes the host that uses it,
 // what of that is not there yet; then it tries what the key may do, and what it may
-// not. Where that fails, what Give made is taken back.
+// not. Where that fails, what Give made is taken back, and a line it changed is as it
+// was.
 func (k *Key) Give(ctx context.Context) (_ *Change, err error) {
 	if k.Mailboxes, err = cleanMailboxes(k.Mailboxes); err != nil {
 		return nil, err
@@ -109,15 +110,19 @@ func (k *Key) Give(ctx context.Context) (_ *Change, err error) {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fault.New(fault.FileSystem, "read", k.config(), err)
 	}
-	lined := false
+	var lined *answer
 	defer func() {
 		if err == nil {
 			return
 		}
 		ctx := context.WithoutCancel(ctx)
-		if lined && made { // the line of a key that is gone is of no use
-			_, back := ask(ctx, host, k.Host, k.Programs, request{Key: marshal(public), Remove: true})
-			err = errors.Join(err, back)
+		if lined != nil && lined.Changed && (made || lined.Was != nil) {
+			back := request{Key: marshal(public), Remove: true} // the line of a key that is gone is of no use
+			if was := lined.Was; was != nil && *was != "" {
+				back.Remove, back.Restore = false, *was
+			}
+			_, failed := ask(ctx, host, k.Host, k.Programs, back)
+			err = errors.Join(err, failed)
 		}
 		if c.BlockChanged {
 			_, back := edit(k.config(), func(text []byte) ([]byte, error) {
@@ -137,7 +142,7 @@ func (k *Key) Give(ctx context.Context) (_ *Change, err error) {
 	if err != nil {
 		return nil, err
 	}
-	lined, c.Line, c.LineChanged = true, a.Line, a.Changed
+	lined, c.Line, c.LineChanged = a, a.Line, a.Changed
 	c.BlockChanged, err = edit(k.config(), func(text []byte) ([]byte, error) { return block.with(text), nil })
 	if err != nil {
 		return nil, fault.New(fault.FileSystem, "edit", k.config(), err)

@@ -25,12 +25,14 @@ type request struct {
 	Mailboxes []string `json:"mailboxes,omitempty"`
 	Comment   string   `json:"comment,omitempty"`
 	Remove    bool     `json:"remove,omitempty"`
+	Restore   string   `json:"restore,omitempty"` // what an answer had as Was
 }
 
-// answer is what the server says: the line, and whether it was changed.
+// answer is what the server says: the line, whether it was changed, and from what.
 type answer struct {
-	Line    string `json:"line,omitempty"`
-	Changed bool   `json:"changed"`
+	Line    string  `json:"line,omitempty"`
+	Changed bool    `json:"changed"`
+	Was     *string `json:"was,omitempty"` // the lines the key had, as they stood; nil: an older program does not tell
 }
 
 // greeting begins an answer.
@@ -50,15 +52,20 @@ func Serve(home, program string, in io.Reader, out io.Writer) error {
 		return fault.New(fault.Protocol, "authorize", "", err)
 	}
 	var a answer
-	if r.Remove {
+	switch {
+	case r.Remove:
 		a.Changed, err = Forbid(home, key)
-	} else {
+	case r.Restore != "":
+		a.Changed, err = Restore(home, key, r.Restore)
+	default:
 		p := Permission{Program: program, Key: key, Comment: oneLine(r.Comment)}
 		if p.Mailboxes, err = cleanMailboxes(r.Mailboxes); err != nil {
 			return err
 		}
 		a.Line = p.Line()
-		a.Changed, err = Allow(home, p)
+		var was string
+		a.Changed, was, err = Allow(home, p)
+		a.Was = &was
 	}
 	if err != nil {
 		return fault.New(fault.Permission, "edit", authorizedKeys(home), err)

@@ -3,6 +3,7 @@ package restrict
 import (
 	"bytes"
 	"crypto/ed25519"
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -34,16 +35,23 @@ func TestAuthorizedKeysAreTakenBackExactly(t *testing.T) {
 		lines := rapid.SliceOf(rapid.SampledFrom([]string{"", "# a note", theirs + " me@desk", `command="x \"y\"",restrict ` + theirs, "nonsense", "\r"})).Draw(t, "lines")
 		text := []byte(strings.Join(lines, "\n"))
 		p := Permission{Program: "/home/me/.local/bin/smd-applet", Mailboxes: []string{"Mail", "My Mail"}, Key: ours, Comment: "c"}
-		with := allow(text, p)
+		with, was := allow(text, p)
+		if was != "" {
+			t.Fatalf("it had %q", was)
+		}
 		if !bytes.Contains(with, []byte(p.Line()+"\n")) {
 			t.Fatalf("%q has no line of ours", with)
 		}
-		if again := allow(with, p); !bytes.Equal(with, again) {
+		if again, _ := allow(with, p); !bytes.Equal(with, again) {
 			t.Fatalf("a second time: %q, was %q", again, with)
 		}
 		p.Mailboxes = []string{"Other"}
-		if got := forbid(allow(with, p), ours); !bytes.Equal(got, text) {
+		other, was := allow(with, p)
+		if got := forbid(other, ours); !bytes.Equal(got, text) {
 			t.Fatalf("taken back: %q, was %q", got, text)
+		}
+		if got, _ := replace(other, ours, was); !bytes.Equal(got, with) {
+			t.Fatalf("as it was: %q, was %q", got, with)
 		}
 	})
 }
@@ -155,8 +163,10 @@ func TestEditKeepsTheFile(t *testing.T) {
 		changed bool
 		text    string
 	}{
-		{"allow", func() (bool, error) { return Allow(home, p) }, true, p.Line() + "\n# mine"},
-		{"again", func() (bool, error) { return Allow(home, p) }, false, p.Line() + "\n# mine"},
+		{"allow", func() (bool, error) { return allowed(home, p) }, true, p.Line() + "\n# mine"},
+		{"again", func() (bool, error) { return allowed(home, p) }, false, p.Line() + "\n# mine"},
+		{"another's", func() (bool, error) { return refused(Restore(home, p.Key, "# mine")) }, false, p.Line() + "\n# mine"},
+		{"as before", func() (bool, error) { return Restore(home, p.Key, p.Line()) }, false, p.Line() + "\n# mine"},
 		{"forbid", func() (bool, error) { return Forbid(home, p.Key) }, true, "# mine"},
 		{"again", func() (bool, error) { return Forbid(home, p.Key) }, false, "# mine"},
 	} {
@@ -177,6 +187,19 @@ func TestEditKeepsTheFile(t *testing.T) {
 	}
 }
 
+func allowed(home string, p Permission) (bool, error) {
+	changed, _, err := Allow(home, p)
+	return changed, err
+}
+
+// refused turns a failure that must be into none.
+func refused(changed bool, err error) (bool, error) {
+	if err == nil {
+		return changed, errors.New("it was taken")
+	}
+	return changed, nil
+}
+
 func TestServeRefuses(t *testing.T) {
 	t.Parallel()
 	home := t.TempDir()
@@ -187,6 +210,7 @@ func TestServeRefuses(t *testing.T) {
 		"no key":       `{"key":"","mailboxes":["Mail"]}`,
 		"two lines":    `{"key":"` + marshal(newPublic(t, 1)) + `","mailboxes":["Mail\nssh-rsa x"]}`,
 		"the home":     `{"key":"` + marshal(newPublic(t, 1)) + `","mailboxes":["."]}`,
+		"not its line": `{"key":"` + marshal(newPublic(t, 1)) + `","restore":"` + marshal(newPublic(t, 2)) + `"}`,
 		"an empty one": `{"key":"` + marshal(newPublic(t, 1)) + `","mailboxes":[""]}`,
 	} {
 		if err := Serve(home, "/usr/bin/smd-applet", strings.NewReader(in), new(bytes.Buffer)); err == nil {
