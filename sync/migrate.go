@@ -15,8 +15,6 @@ import (
 	"strings"
 	stdsync "sync"
 
-	"golang.org/x/sys/unix"
-
 	"smd-applet/sync/census"
 	"smd-applet/sync/config"
 	"smd-applet/sync/durable"
@@ -237,18 +235,13 @@ func (g *Migrator) save() error {
 // notRunning makes sure that the former program does not run: it would move
 // messages under our hands.
 func (g *Migrator) notRunning() error {
-	if g.Source.Lock == "" {
-		return nil
-	}
-	f, err := os.OpenFile(g.Source.Lock, os.O_RDWR, 0)
+	pid, file, err := g.Source.Running()
 	if err != nil {
-		return nil // it never ran, or not here
+		return fault.New(maildir.KindOf(err), "migrate", g.Source.Local, err)
 	}
-	defer f.Close()
-	held := unix.Flock_t{Type: unix.F_WRLCK}
-	if err := unix.FcntlFlock(f.Fd(), unix.F_GETLK, &held); err == nil && held.Type != unix.F_UNLCK {
+	if pid != 0 {
 		return &fault.Error{
-			Kind: fault.Locked, Op: "migrate", Path: g.Source.Lock, Err: fmt.Errorf("process %d works on the old mailbox", held.Pid),
+			Kind: fault.Locked, Op: "migrate", Path: file, Err: fmt.Errorf("process %d works on the old mailbox", pid),
 			Hint: "end that program, see to it that nothing starts it, and run this again",
 		}
 	}
@@ -335,6 +328,9 @@ func (g *Migrator) Run(ctx context.Context, report func(Progress)) (out *Outcome
 			c.Hint, err = migrateHint, &c
 		}
 	}()
+	if err := g.notRunning(); err != nil { // a yes may take its time
+		return nil, err
+	}
 	held, err := lock.Acquire(ctx, g.Paths.Home, mailboxWait, slices.Sorted(slices.Values([]string{g.record.Old, g.Into}))...)
 	if err != nil {
 		return nil, err

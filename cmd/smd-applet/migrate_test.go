@@ -20,6 +20,10 @@ import (
 // migrateMessages is set to a number to migrate a mailbox of another size.
 const migrateMessages = "SMD_APPLET_MIGRATE_MESSAGES"
 
+// migrateReal, set to anything, has the real OfflineIMAP make the tree however long
+// it takes.
+const migrateReal = "SMD_APPLET_MIGRATE_REAL"
+
 // typedIn are the commands a page has, each on a line of its own.
 func typedIn(t *testing.T, page string) []string {
 	t.Helper()
@@ -263,8 +267,8 @@ folderfilter = lambda name: name not in [
 	}
 }
 
-// patience is how many messages OfflineIMAP may be asked for: it takes a tenth of
-// a second for each.
+// patience is how many messages OfflineIMAP is asked for, if nobody insists: it
+// takes a tenth of a second for each.
 const patience = 5000
 
 // likeOfflineIMAP makes the laptop's tree as the real program does.
@@ -446,7 +450,7 @@ func TestMigrateOfflineIMAP(t *testing.T) {
 				messages = n
 			}
 			f := newFormer(t, messages)
-			if messages > patience {
+			if messages > patience && os.Getenv(migrateReal) == "" {
 				f.likeOfflineIMAP()
 			} else {
 				f.offlineIMAP()
@@ -542,6 +546,40 @@ SyncState *
 	f.imap.owned("root")
 }
 
+// refusedWhileMbsyncRuns has a real mbsync in the middle of its work, and nothing
+// is migrated meanwhile.
+func (f *former) refusedWhileMbsyncRuns(command string) {
+	f.t.Helper()
+	usual, err := os.ReadFile(filepath.Join(f.home, ".mbsyncrc"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	held := filepath.Join(f.t.TempDir(), "held")
+	rc := filepath.Join(f.home, "held.rc")
+	writeFile(f.t, rc, strings.Replace(string(usual), "sed -u /LOGOUT/q", "sed -u '/ SELECT /e touch "+held+"; exec sleep 600'", 1))
+	f.imap.owned("nobody")
+	cmd := exec.Command("mbsync", "-c", rc, "-a")
+	cmd.Env = f.env
+	running := desktoptest.Launch(f.t, cmd)
+	desktoptest.Until(f.t, "mbsync is at work", func() bool {
+		select {
+		case <-running.Ended():
+			f.t.Fatalf("mbsync: %s", running.Output())
+		default:
+		}
+		_, err := os.Stat(held)
+		return err == nil
+	})
+	if said := f.types(1, command); !strings.Contains(said, "works on the old mailbox") {
+		f.t.Errorf("while mbsync runs: %s", said)
+	}
+	running.Stop()
+	f.imap.owned("root")
+	if err := os.Remove(rc); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
 // seen is a census by the server's folder names in which nothing is new: a server
 // that was looked at by IMAP has it all in cur, mbsync has not.
 func seen(c synctest.Census) synctest.Census {
@@ -563,9 +601,10 @@ func TestMigrateMbsync(t *testing.T) {
 	f.tree = "Mail"
 	f.local = synctest.OpenMailbox(filepath.Join(f.home, f.tree), "laptop")
 	f.mbsync()
+	commands := typedIn(t, "leaving-mbsync.md")
+	f.refusedWhileMbsyncRuns(commands[1])
 	old := seen(f.bare(f.local.Root))
 	before := f.oldTree()
-	commands := typedIn(t, "leaving-mbsync.md")
 	first := exec.Command(filepath.Join(f.bin, "smd-applet"), strings.Fields(commands[2])[1:]...)
 	first.Env = f.env
 	if err := first.Start(); err != nil {

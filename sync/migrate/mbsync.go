@@ -57,7 +57,7 @@ func Mbsync(home, file string) ([]Source, error) {
 		if name := remote.get("account"); name != "" {
 			account = find("imapaccount", name)
 		}
-		s := Source{Name: channel.name, Header: "X-TUID", Host: imapHost(account.get("host"), account.get("tunnel"))}
+		s := Source{Name: channel.name, Header: "X-TUID", Host: imapHost(account.get("host"), account.get("tunnel")), FolderLocks: mbsyncLocks}
 		path, inbox := local.get("path"), local.get("inbox")
 		if path == "" {
 			path = filepath.Dir(absolute(home, inbox))
@@ -82,6 +82,10 @@ func Mbsync(home, file string) ([]Source, error) {
 	}
 	return all, nil
 }
+
+// mbsyncLocks are files in a Maildir that mbsync locks while it works on that: those
+// of the UIDs, as its two schemes have them, and the lock of SyncState *.
+var mbsyncLocks = []string{".uidvalidity", ".isyncuidmap.db", ".mbsyncstate.lock"}
 
 // storeOf is the name of the store in ":store:folder".
 func storeOf(place string) string {

@@ -2,7 +2,9 @@ package migrate_test
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -204,5 +206,59 @@ func TestMake(t *testing.T) {
 	want := []string{"new/cur/t1,S=1:2,S 0", "new/cur/t2:2, 2", "new/new/t3 0", "new/cur/4:2,F 0", "fresh 0", "new/cur/6:2, 0"}
 	if !reflect.DeepEqual(got, want) || p.Matched != 3 || p.Upload != 3 || p.Adopted != 1 {
 		t.Errorf("%q, want %q; %+v", got, want, p)
+	}
+}
+
+// TestRunning: the lock is another process's, as fcntl has it; one's own is none.
+func TestRunning(t *testing.T) {
+	t.Parallel()
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("no python3")
+	}
+	for name, inTree := range map[string]bool{"of the program": false, "in a folder": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := &migrate.Source{Local: t.TempDir(), FolderLocks: []string{".uidvalidity"}}
+			file := filepath.Join(s.Local, "lists", ".uidvalidity")
+			if !inTree {
+				file = filepath.Join(t.TempDir(), "One.lock")
+				s.Lock = file
+			}
+			if pid, _, err := s.Running(); pid != 0 || err != nil {
+				t.Errorf("nobody: %d, %v", pid, err)
+			}
+			if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if pid, _, err := s.Running(); pid != 0 || err != nil {
+				t.Errorf("nobody has it: %d, %v", pid, err)
+			}
+			holder := exec.Command(python, "-c", "import fcntl,sys\nf=open(sys.argv[1],'r+')\nfcntl.lockf(f,fcntl.LOCK_EX)\nprint('held',flush=True)\nsys.stdin.read()", file)
+			in, err := holder.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := holder.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := holder.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer func() {
+				_ = in.Close() // it ends then
+				_ = holder.Wait()
+			}()
+			if _, err := io.ReadFull(out, make([]byte, 4)); err != nil {
+				t.Fatal(err)
+			}
+			if pid, at, err := s.Running(); pid != holder.Process.Pid || at != file || err != nil {
+				t.Errorf("%d, %s, %v", pid, at, err)
+			}
+		})
 	}
 }

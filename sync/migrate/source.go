@@ -7,9 +7,13 @@ package migrate
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"smd-applet/sync/fault"
 )
@@ -23,8 +27,53 @@ type Source struct {
 	Header string
 	// Lock is a file the program locks while it runs; may be empty.
 	Lock string
+	// FolderLocks are names of files that it locks in the folder it works on.
+	FolderLocks []string
 	// Notes say what of the configuration counts no more, and what to do.
 	Notes []string
+}
+
+// Running returns who runs the program on this mail, by its locks: the number of a
+// process and the file it holds; 0 for nobody.
+func (s *Source) Running() (pid int, file string, err error) {
+	if s.Lock != "" {
+		if pid := holder(s.Lock); pid != 0 {
+			return pid, s.Lock, nil
+		}
+	}
+	if len(s.FolderLocks) == 0 {
+		return 0, "", nil
+	}
+	err = filepath.WalkDir(s.Local, func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && slices.Contains([]string{"cur", "new", "tmp"}, e.Name()):
+			return fs.SkipDir
+		case e.Type().IsRegular() && slices.Contains(s.FolderLocks, e.Name()):
+			if pid = holder(path); pid != 0 {
+				file = path
+				return fs.SkipAll
+			}
+		}
+		return nil
+	})
+	return pid, file, err
+}
+
+// holder is the process that has a file locked, as fcntl(2) does it; 0 for none,
+// also where there is no such file.
+func holder(path string) int {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return 0 // the program never ran, or not here
+	}
+	defer f.Close()
+	held := unix.Flock_t{Type: unix.F_WRLCK}
+	if err := unix.FcntlFlock(f.Fd(), unix.F_GETLK, &held); err != nil || held.Type == unix.F_UNLCK {
+		return 0
+	}
+	return int(held.Pid)
 }
 
 // absolute resolves a path as those programs do: ~, $HOME and relative to home.
