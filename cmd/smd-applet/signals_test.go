@@ -42,7 +42,9 @@ func (l *laptop) ends(loop *desktoptest.Process) {
 	case <-time.After(desktoptest.Patience):
 		l.t.Fatal("it did not end")
 	}
-	if took := time.Since(began); took > 4*time.Second {
+	// Two seconds is what it gives itself; a busy machine takes longer over as much.
+	// What it must not wait for takes a minute and more.
+	if took := time.Since(began); took > 20*time.Second {
 		l.t.Errorf("it took %v", took)
 	} else {
 		l.t.Logf("it took %v", took)

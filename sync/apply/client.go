@@ -147,11 +147,11 @@ func (r *run) do(ctx context.Context) error {
 	}
 	var err error
 	if r.old, err = index.Load(r.opt.Files.DB); err != nil {
-		return fault.New(fault.Internal, "read the agreed state", r.opt.Files.DB, err)
+		return fault.New(maildir.KindOf(err), "read the agreed state", r.opt.Files.DB, err)
 	}
 	since, err := r.opt.Files.ScanTime()
 	if err != nil {
-		return fault.New(fault.Internal, "read the time of the last scan", r.opt.Files.DB, err)
+		return fault.New(maildir.KindOf(err), "read the time of the last scan", r.opt.Files.DB, err)
 	}
 	if !since.IsZero() {
 		r.since = since.UnixNano()

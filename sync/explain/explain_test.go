@@ -192,3 +192,40 @@ func TestMessages(t *testing.T) {
 		t.Errorf("in the mailboxes it is %q, %v", files, err)
 	}
 }
+
+// A message both ends had changed is told as kept twice, whether the version from
+// here is sent before the server's comes or after it.
+func TestKeptTwice(t *testing.T) {
+	t.Parallel()
+	moved := change{false, hooks.Moved, "Mail/cur/1:2,", "Mail/cur/9:2,"}
+	sent := change{true, hooks.Added, "Mail/cur/9:2,", ""}
+	came := change{false, hooks.Added, "Mail/cur/1:2,", ""}
+	for name, changes := range map[string][]change{
+		"sent first": {moved, sent, came},
+		"sent last":  {moved, came, sent},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := filepath.Join(t.TempDir(), "history")
+			run(t, dir, "sync", history.Outcome{}, change{false, hooks.Added, "Mail/cur/1:2,", ""})
+			run(t, dir, "sync", history.Outcome{}, changes...)
+			found, err := explain.ByPath(dir, "Mail/cur/1:2,")
+			if err != nil || len(found) != 1 {
+				t.Fatalf("it is %+v, %v", found, err)
+			}
+			var b strings.Builder
+			found[0].Write(&b)
+			for _, want := range []string{
+				"kept twice, as both ends had changed it: the version from here became Mail/cur/9:2,\n",
+				"sync: sent to the server: Mail/cur/9:2,\n",
+			} {
+				if !strings.Contains(b.String(), want) {
+					t.Errorf("it lacks %q:\n%s", want, b.String())
+				}
+			}
+			if n := strings.Count(b.String(), "came from the server: Mail/cur/1:2,\n"); n != 2 {
+				t.Errorf("it came %d times:\n%s", n, b.String())
+			}
+		})
+	}
+}

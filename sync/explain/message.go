@@ -100,8 +100,11 @@ func gather(dir string, places map[place]bool) ([]*Message, error) {
 				at[from] = m
 			}
 			s := Step{Run: b.Run, Change: c, At: b.Run.Began}
-			if last := len(m.Steps) - 1; last >= 0 && c.What == hooks.Added && !c.Sent && m.Steps[last].madeRoomFor(s) {
-				m.Steps[last].Twice = true
+			if c.What == hooks.Added && !c.Sent {
+				// The version from here may have been sent meanwhile, under its new name.
+				for i := len(m.Steps) - 1; i >= 0 && m.Steps[i].Run.ID == s.Run.ID; i-- {
+					m.Steps[i].Twice = m.Steps[i].Twice || m.Steps[i].madeRoomFor(s)
+				}
 			}
 			m.Steps = append(m.Steps, s)
 			m.Path, m.Gone = c.Path, c.What == hooks.Removed
@@ -131,10 +134,14 @@ func (s Step) madeRoomFor(next Step) bool {
 
 // Write tells the steps, a line each.
 func (m *Message) Write(w io.Writer) {
+	twice := "" // the run that kept the message twice: what then came or was sent is no other version of it
 	for i, s := range m.Steps {
 		var before *history.Change
-		if i > 0 && !m.Steps[i-1].Twice {
+		if i > 0 && s.Run.ID != twice {
 			before = &m.Steps[i-1].Change
+		}
+		if s.Twice {
+			twice = s.Run.ID
 		}
 		text := sentence(s.Change, before)
 		if s.Twice {

@@ -24,11 +24,11 @@ func Detect(ctx context.Context, opt Options, emit func(delta.Action) error) (*R
 func detect(ctx context.Context, opt Options, result *Result, emit func(delta.Action) error) error {
 	old, err := index.Load(opt.Files.DB)
 	if err != nil {
-		return fault.New(fault.Internal, "read the agreed state", opt.Files.DB, err)
+		return fault.New(maildir.KindOf(err), "read the agreed state", opt.Files.DB, err)
 	}
 	since, err := opt.Files.ScanTime()
 	if err != nil {
-		return fault.New(fault.Internal, "read the time of the last scan", opt.Files.DB, err)
+		return fault.New(maildir.KindOf(err), "read the time of the last scan", opt.Files.DB, err)
 	}
 	started := time.Now()
 	found, err := scan(ctx, opt.Store, old, since, opt.Excluded)

@@ -317,7 +317,7 @@ func (s *server) sendPatch() error {
 	defer f.Close()
 	st, err := f.Stat()
 	if err != nil {
-		return fault.New(fault.Internal, "commit", patch, err)
+		return fault.New(maildir.KindOf(err), "commit", patch, err)
 	}
 	s.patchSent = true
 	s.result.DBBytes = st.Size()

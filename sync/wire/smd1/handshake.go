@@ -7,6 +7,7 @@ import (
 
 	"smd-applet/sync/fault"
 	"smd-applet/sync/index"
+	"smd-applet/sync/maildir"
 )
 
 // Agree makes the handshake and brings this end's db-file to the state both
@@ -22,11 +23,11 @@ func (c *Conn) Agree(files index.Files, readOnly bool) error {
 	var err error
 	if !readOnly {
 		if err := files.Sweep(); err != nil {
-			return fault.New(fault.Internal, "clean up after a crash", files.DB, err)
+			return fault.New(maildir.KindOf(err), "clean up after a crash", files.DB, err)
 		}
 	}
 	if mine.DB, mine.New, err = files.Digests(); err != nil {
-		return fault.New(fault.Internal, "read the agreed state", files.DB, err)
+		return fault.New(maildir.KindOf(err), "read the agreed state", files.DB, err)
 	}
 	// Both ends speak at once: sending must not wait for the other's reading.
 	sent := make(chan error, 1)
@@ -46,7 +47,7 @@ func (c *Conn) Agree(files index.Files, readOnly bool) error {
 			return fault.New(fault.DBMismatch, "handshake", files.DB, errors.New("a cut run waits to be finished: run without --dry-run first"))
 		}
 		if err := files.Commit(); err != nil {
-			return fault.New(fault.Internal, "finish the last run", files.DB, err)
+			return fault.New(maildir.KindOf(err), "finish the last run", files.DB, err)
 		}
 		return nil
 	}
@@ -54,7 +55,7 @@ func (c *Conn) Agree(files index.Files, readOnly bool) error {
 	if !readOnly {
 		aside, err := files.SetAside(time.Now())
 		if err != nil {
-			return fault.New(fault.Internal, "put the agreed state aside", files.DB, err)
+			return fault.New(maildir.KindOf(err), "put the agreed state aside", files.DB, err)
 		}
 		if aside != "" {
 			cause = fmt.Errorf("%w; this end's is kept as %s", cause, aside)
