@@ -1,6 +1,7 @@
 package agreed
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -18,6 +19,11 @@ type Key struct {
 
 // String returns the key as a path without its sub-directory, for people.
 func (k Key) String() string { return k.Folder + "/" + k.Unique }
+
+// Compare orders keys by folder, then by unique name, as the store does.
+func (k Key) Compare(other Key) int {
+	return cmp.Or(cmp.Compare(k.Folder, other.Folder), cmp.Compare(k.Unique, other.Unique))
+}
 
 // Mark is what changes of a message when it is read, flagged or seen: its
 // sub-directory, "cur" or "new", and the rest of the file name, "" or ":2,"

@@ -77,6 +77,7 @@ func filesOf(sub string, list []maildir.File) []file {
 // scan looks at every folder.
 func (t *Tracker) scan(ctx context.Context, tx *agreed.Tx) error {
 	t.folders = make(map[string]*folder)
+	t.marks = make(map[agreed.Mark]*agreed.Mark) // of all that is told of from now on
 	t.damaged, t.doubles, t.half = nil, nil, nil
 	waiting := make(map[string][]file) // cur, until new comes
 	alone := make(map[string]maildir.Folder)
@@ -251,11 +252,15 @@ func (t *Tracker) judge(k agreed.Key, r *agreed.Record, files []file) *item {
 		return &item{unique: k.Unique, kind: reconcile.Edited, mark: t.intern(here.mark), seen: here.seen}
 	case here.mark != r.Mark:
 		return &item{unique: k.Unique, kind: reconcile.Marked, mark: t.intern(here.mark), seen: here.seen, sum: &r.Sum}
-	case here.seen != r.Seen:
+	case here.seen != r.Seen && len(t.touched) < maxTouched:
 		t.touched[k] = here.seen
 	}
 	return nil
 }
+
+// maxTouched bounds what is remembered of an imported state's files, which nobody
+// has to read: what is left over is found again by the next scan.
+const maxTouched = 64 << 10
 
 // pick chooses the file that counts among those of one unique name: one in cur
 // before one in new, and the one with more flags, which is the later name of a

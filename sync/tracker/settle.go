@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"iter"
+	"maps"
+	"slices"
 
 	"smd-applet/sync/agreed"
 	"smd-applet/sync/fault"
@@ -58,7 +61,30 @@ func (t *Tracker) Settle(tx *agreed.Tx, s Settled) error {
 		}
 		t.TouchFolder(t.localOf(name)) // what is there nevertheless is new
 	}
-	return t.settleTouched(tx)
+	if len(t.touched) > touchedAtOnce {
+		return nil // the caller goes on with SettleTouched
+	}
+	return t.settleTouched(tx, maps.Keys(t.touched))
+}
+
+// touchedAtOnce is how many files one transaction takes over that only look
+// different: bbolt keeps all of it until commit.
+const touchedAtOnce = 8 << 10
+
+// SettleTouched takes over, in transactions of its own, what files look like whose
+// content turned out to be the same, where they are too many for [Tracker.Settle].
+func (t *Tracker) SettleTouched() error {
+	if len(t.touched) == 0 {
+		return nil
+	}
+	keys := slices.SortedFunc(maps.Keys(t.touched), agreed.Key.Compare)
+	for part := range slices.Chunk(keys, touchedAtOnce) {
+		err := t.opt.DB.Update(func(tx *agreed.Tx) error { return t.settleTouched(tx, slices.Values(part)) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // seen is what this end's file system says of a message agreed on.
@@ -77,18 +103,18 @@ func (t *Tracker) seen(tx *agreed.Tx, e agreed.Entry, placed map[agreed.Key]agre
 	return agreed.Seen{} // it is read at the next look
 }
 
-// settleTouched takes over what files look like whose content turned out to be
-// the same.
-func (t *Tracker) settleTouched(tx *agreed.Tx) error {
-	for k, seen := range t.touched {
+// settleTouched takes over what these files look like.
+func (t *Tracker) settleTouched(tx *agreed.Tx, keys iter.Seq[agreed.Key]) error {
+	for k := range keys {
+		seen := t.touched[k]
 		if r, ok := tx.Get(k); ok && r.Seen != seen {
 			r.Seen = seen
 			if err := tx.Put(k, r); err != nil {
 				return err
 			}
 		}
+		delete(t.touched, k)
 	}
-	clear(t.touched)
 	return nil
 }
 

@@ -362,6 +362,9 @@ func (e *End) settle(s tracker.Settled) error {
 func (e *End) record(s tracker.Settled) error {
 	s.Seen = e.placed
 	err := e.DB.Update(func(tx *agreed.Tx) error { return e.Tracker.Settle(tx, s) })
+	if err == nil {
+		err = e.Tracker.SettleTouched()
+	}
 	if err != nil {
 		return fault.New(maildir.KindOf(err), "write the agreed state", "", err)
 	}

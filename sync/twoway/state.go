@@ -1,7 +1,6 @@
 package twoway
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"io/fs"
@@ -9,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"smd-applet/sync/agreed"
 	"smd-applet/sync/fault"
@@ -47,6 +47,8 @@ func OpenState(path string, smd1 index.Files, dryRun bool, log *slog.Logger) (*a
 	return db, nil
 }
 
+// importOnce begins a new state with SMD's. One that a crash left half imported is
+// begun anew: what it has so far is not to be believed.
 func importOnce(db *agreed.DB, smd1 index.Files) error {
 	var done bool
 	err := db.View(func(tx *agreed.Tx) error {
@@ -56,31 +58,42 @@ func importOnce(db *agreed.DB, smd1 index.Files) error {
 	if err != nil || done {
 		return err
 	}
+	since, err := importState(db, smd1)
+	if err != nil {
+		return err
+	}
 	return db.Update(func(tx *agreed.Tx) error {
-		if err := importState(tx, smd1); err != nil {
-			return err
+		if !since.IsZero() {
+			if err := tx.SetMeta(tracker.MetaSince, strconv.AppendInt(nil, since.UnixNano(), 10)); err != nil {
+				return err
+			}
 		}
 		return tx.SetMeta(metaImported, []byte("1"))
 	})
 }
 
-func importState(tx *agreed.Tx, smd1 index.Files) error {
+// importState returns when the scan began that the state is of; the zero time where
+// that is not known, and every message is to be read once.
+func importState(db *agreed.DB, smd1 index.Files) (since time.Time, err error) {
 	f, err := os.Open(smd1.DB)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return since, agreed.Clear(db) // of what an import left
 	}
 	if err != nil {
-		return fault.New(maildir.KindOf(err), "read the agreed state", smd1.DB, err)
+		return since, fault.New(maildir.KindOf(err), "read the agreed state", smd1.DB, err)
 	}
 	defer f.Close()
-	if _, err := agreed.Import(tx, bufio.NewReader(f)); err != nil {
-		return fault.New(fault.Internal, "read the agreed state", smd1.DB, err)
+	if since, err = smd1.ScanTime(); err != nil {
+		since = time.Time{}
 	}
-	since, err := smd1.ScanTime()
-	if err != nil || since.IsZero() {
-		return nil // every message is read once
+	if _, err := agreed.Import(db, f); err != nil {
+		var classified *fault.Error
+		if errors.As(err, &classified) {
+			return since, err
+		}
+		return since, fault.New(fault.Internal, "read the agreed state", smd1.DB, err)
 	}
-	return tx.SetMeta(tracker.MetaSince, strconv.AppendInt(nil, since.UnixNano(), 10))
+	return since, nil
 }
 
 // Stir looks where a watch saw something, and reports whether there is anything
