@@ -202,19 +202,20 @@ func (t *Tracker) Placed(from, to agreed.Key, mark agreed.Mark, seen agreed.Seen
 	}
 }
 
-// Expected is what this end's file of a message looks like as far as is known: a
-// file that looks different was touched since. ok is false where nothing is known.
-func (t *Tracker) Expected(tx *agreed.Tx, k agreed.Key) (seen agreed.Seen, ok bool) {
+// Expected is what this end's file of a message looks like as far as is known, and
+// its content then, [agreed.Unread] where nobody had to read it: a file that looks
+// different was touched since. ok is false where nothing is known.
+func (t *Tracker) Expected(tx *agreed.Tx, k agreed.Key) (seen agreed.Seen, sum agreed.Sum, ok bool) {
 	if f := t.folders[k.Folder]; f != nil {
 		if it := f.get(k.Unique); it != nil {
-			return it.seen, it.mark != nil
+			return it.seen, it.read(), it.mark != nil
 		}
 	}
-	if s, ok := t.touched[k]; ok {
-		return s, true
-	}
 	r, ok := tx.Get(k)
-	return r.Seen, ok && r.Seen != agreed.Seen{}
+	if s, touched := t.touched[k]; touched {
+		return s, r.Sum, true
+	}
+	return r.Seen, r.Sum, ok && r.Seen != agreed.Seen{}
 }
 
 // Mend puts right what the looks found and a run that may change something is to

@@ -117,10 +117,12 @@ func (e *End) untouched(tx *agreed.Tx, op reconcile.Op) (maildir.Place, fs.FileI
 	if seen, ok := e.placed[op.Key]; ok && seen == tracker.SeenOf(st) {
 		return p, st, nil
 	}
-	if seen, ok := e.Tracker.Expected(tx, op.Key); ok && seen == tracker.SeenOf(st) {
+	seen, sum, ok := e.Tracker.Expected(tx, op.Key)
+	if ok && seen == tracker.SeenOf(st) && (sum == op.Was || sum == agreed.Unread || op.Was == agreed.Unread) {
 		return p, st, nil
 	}
-	// Nothing is known of the file, or it looks different: its content counts.
+	// Nothing is known of the file, or it looks different, or the op is about another
+	// content: what it holds counts.
 	if same, err := e.holds(p, op.Was); err != nil || !same {
 		e.Tracker.Touch(p.Path())
 		return p, nil, errLeft
@@ -172,6 +174,9 @@ func (e *End) rename(tx *agreed.Tx, op reconcile.Op) error {
 	if err != nil {
 		return err
 	}
+	if op.Key == op.To && op.From == op.Mark {
+		return nil // it is there: what takes its place is itself
+	}
 	if _, err := e.folder(op.To.Folder); err != nil {
 		return err
 	}
@@ -189,7 +194,12 @@ func (e *End) rename(tx *agreed.Tx, op reconcile.Op) error {
 		case clearErr != nil:
 			return clearErr
 		case same:
-			// The message is there already: this one is its former place.
+			// The message is there already: this one is its former place, if it does
+			// hold what the other end says.
+			if same, err := e.holds(from, op.Was); err != nil || !same {
+				e.Tracker.Touch(from.Path())
+				return errLeft
+			}
 			if err := e.unlink(from, st); err != nil {
 				return err
 			}
