@@ -112,7 +112,7 @@ func (t *Tracker) sums(ctx context.Context, f *folder, items []*item) ([]reading
 			f.drop(it.unique)
 			t.Touch(got.local)
 		case errors.Is(got.err, maildir.ErrEmpty), errors.Is(got.err, maildir.ErrNotMessage):
-			t.junk[agreed.Key{Folder: f.path, Unique: it.unique}] = it.seen
+			t.noMessage(agreed.Key{Folder: f.path, Unique: it.unique}, it.seen)
 			f.drop(it.unique)
 		default:
 			return nil, got.err
@@ -157,10 +157,21 @@ func (t *Tracker) Junk(k agreed.Key) {
 		return
 	}
 	if it := f.get(k.Unique); it != nil && it.kind == reconcile.New {
-		t.junk[k] = it.seen
+		t.noMessage(k, it.seen)
 		f.release(k.Unique)
 		f.drop(k.Unique)
 	}
+}
+
+// maxJunk bounds the files that are remembered to be no messages: those forgotten are
+// read once more.
+const maxJunk = 4096
+
+func (t *Tracker) noMessage(k agreed.Key, seen agreed.Seen) {
+	if len(t.junk) >= maxJunk {
+		clear(t.junk)
+	}
+	t.junk[k] = seen
 }
 
 // Unpair undoes that the message at k was taken for a moved one, if it was: what

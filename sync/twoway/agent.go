@@ -61,16 +61,23 @@ func Agent(ctx context.Context, conn *smd2.Conn, opt AgentOptions) error {
 		return err
 	}
 	if _, _, err := smd2.Negotiate(mine, *theirs); err != nil {
-		return errors.Join(conn.Send(smd2.NewFailure(err)), conn.Flush(), err)
+		return refuse(conn, err)
 	}
 	end, err := opt.Open(ctx, theirs)
 	if err != nil {
-		return errors.Join(conn.Send(smd2.NewFailure(err)), conn.Flush(), err)
+		return refuse(conn, err)
 	}
 	a := &agent{AgentOptions: opt, hello: theirs, end: end, peer: newPeer(ctx, conn)}
 	err = a.serve()
 	a.peer.close()
 	return errors.Join(err, opt.Close(end))
+}
+
+// refuse tells the client why there will be no run, and returns that.
+func refuse(conn *smd2.Conn, err error) error {
+	f := smd2.NewFailure(err)
+	f.Fatal = true
+	return errors.Join(conn.Send(f), conn.Flush(), err)
 }
 
 // greet says hello.
@@ -109,9 +116,10 @@ type agent struct {
 	peer  *peer
 	watch Watch
 
-	run *agentRun // nil between two runs
-	ran bool      // a run is over since Idle was called
-	all bool      // the next run looks at everything
+	run  *agentRun // nil between two runs
+	ran  bool      // a run is over since Idle was called
+	all  bool      // the next run looks at everything
+	told bool      // the client knows of changes that no run has looked at yet
 }
 
 // agentRun is a run as the agent has it.
@@ -217,14 +225,16 @@ func (a *agent) endRun() {
 	a.peer.conn.Release()
 }
 
-// tell looks where the watch saw something, and tells the client when there is
-// something for it.
+// tell looks where the watch saw something, and tells the client, once before each
+// run, when there is something for it: one that does not come is not to be told of
+// change after change.
 func (a *agent) tell(ctx context.Context) {
-	if a.watch == nil {
+	if a.watch == nil || a.told {
 		return
 	}
 	// Without the lock: what is found is a hint, the run looks again.
 	if a.end.Stir(ctx, a.watch) {
+		a.told = true
 		a.peer.send(a.hint())
 	}
 }
@@ -324,7 +334,7 @@ func (a *agent) begin(ctx context.Context, m *smd2.Begin) error {
 		a.end.reset()
 		a.run = &agentRun{unlock: unlock, in: &installer{end: a.end}}
 	}
-	a.run.folders = false
+	a.run.folders, a.told = false, false
 	a.takeWatch()
 	t := a.end.Tracker
 	full := m.Full || a.all
@@ -474,7 +484,8 @@ func (a *agent) tellChanges(limit int, along bool) error {
 		a.run.folders = true
 		m.MadeFolders, m.GoneFolders = a.end.Tracker.Folders()
 	}
-	m.Changes = a.run.cursor.Next(min(max(limit, 1), 4*chunk))
+	limit = min(max(limit, 1), 4*chunk)
+	m.Changes = a.run.cursor.Next(limit)
 	if a.hello.NoDelete {
 		for i, c := range m.Changes {
 			if c.Kind == reconcile.Gone { // deletions come last: the rest is of them

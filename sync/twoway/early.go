@@ -150,7 +150,9 @@ func (r *run) takeBack(tx *agreed.Tx, c reconcile.Change) (bool, error) {
 	}
 	if err == nil {
 		r.end.Tracker.Touch(p.Path())
-		r.result.Here.New = max(0, r.result.Here.New-1) // it may be an earlier run that counted it
+		// It may be an earlier run that counted it.
+		r.result.Here.New = max(0, r.result.Here.New-1)
+		r.result.Here.Bytes = max(0, r.result.Here.Bytes-c.Size)
 	}
 	return err == nil, err
 }

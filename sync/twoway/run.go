@@ -350,6 +350,7 @@ func (r *run) handle(msg any) error {
 			return unexpected(msg)
 		}
 		r.begun = m
+		r.client.takeHints() // the agent has looked since: they are told of, or outdated
 	case *smd2.Folders:
 		if !r.folders.take(m.Folders, m.Last) {
 			return unexpected(msg)
