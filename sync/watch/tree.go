@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	stdsync "sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -18,19 +19,21 @@ import (
 // PollEvery is how often a tree is looked through where its changes are not told.
 const PollEvery = 20 * time.Second
 
-// maxPaths is how many changed files are remembered one by one.
-const maxPaths = 64 << 10
+// maxPaths is how many changed files are remembered one by one: beyond that it is
+// as quick to look at everything, and nobody may ask for a long time.
+const maxPaths = 16 << 10
 
 // Tree watches mailboxes and says which files changed. Where the system has no
-// watches left, or the file system tells of no changes, it looks at the
-// directories' times instead, every [PollEvery].
+// watches left, at first or for a folder that is new, or the file system tells of
+// no changes, it looks at the directories' times instead, every [PollEvery].
 type Tree struct {
 	home    string
+	roots   []string
 	skip    func(local string) bool
 	log     *slog.Logger
+	every   time.Duration
 	changed chan struct{}
-	live    bool
-	ended   chan struct{}
+	live    atomic.Bool
 
 	mu      stdsync.Mutex
 	files   map[string]bool
@@ -43,26 +46,51 @@ type Tree struct {
 // OpenTree watches the mailboxes at the local paths roots, below home, until ctx
 // ends. Folders that skip says are left out; nil leaves none out.
 func OpenTree(ctx context.Context, home string, roots []string, skip func(local string) bool, log *slog.Logger) (*Tree, error) {
+	return openTree(ctx, home, roots, skip, log, PollEvery)
+}
+
+func openTree(ctx context.Context, home string, roots []string, skip func(local string) bool, log *slog.Logger, every time.Duration) (*Tree, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	t := &Tree{
-		home: home, skip: skip, log: log, changed: make(chan struct{}, 1), ended: make(chan struct{}),
+		home: home, roots: roots, skip: skip, log: log, every: every, changed: make(chan struct{}, 1),
 		files: make(map[string]bool), folders: make(map[string]bool), dirs: make(map[string]time.Time),
 	}
-	fsw, err := t.watchAll(roots)
+	fsw, err := t.watchAll()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	if err != nil {
-		log.Warn("changes are not told as they happen: the mailbox is looked at from time to time", "every", PollEvery, "cause", err)
-		t.walkAll(roots)
-		go t.poll(ctx, roots)
-		return t, nil
+		t.resign(err)
+	} else {
+		t.live.Store(true)
 	}
-	t.live = true
-	go t.follow(ctx, fsw, roots)
+	go t.run(ctx, fsw)
 	return t, nil
+}
+
+// run tells of changes until ctx ends.
+func (t *Tree) run(ctx context.Context, fsw *fsnotify.Watcher) {
+	defer close(t.changed)
+	if fsw != nil {
+		err := t.follow(ctx, fsw)
+		_ = fsw.Close() // what it watched is watched no more, either way
+		if err == nil {
+			return
+		}
+		t.resign(err)
+		t.noteAll()
+		t.tell()
+	}
+	t.poll(ctx)
+}
+
+// resign gives up to be told of changes, and notes what to compare with.
+func (t *Tree) resign(cause error) {
+	t.live.Store(false)
+	t.log.Warn("changes are not told as they happen: the mailbox is looked at from time to time", "every", t.every, "cause", cause)
+	t.walkAll()
 }
 
 // Changed has something whenever there may be something to take. It is closed
@@ -70,7 +98,7 @@ func OpenTree(ctx context.Context, home string, roots []string, skip func(local 
 func (t *Tree) Changed() <-chan struct{} { return t.changed }
 
 // Live reports whether changes are told as they happen.
-func (t *Tree) Live() bool { return t.live }
+func (t *Tree) Live() bool { return t.live.Load() }
 
 // Take returns the files, and the folders, that changed since the last call, by
 // paths below home; all says that anything may have.
@@ -127,8 +155,8 @@ func (t *Tree) local(path string) string {
 	return filepath.ToSlash(rel)
 }
 
-func (t *Tree) watchAll(roots []string) (*fsnotify.Watcher, error) {
-	for _, root := range roots {
+func (t *Tree) watchAll() (*fsnotify.Watcher, error) {
+	for _, root := range t.roots {
 		if name := unwatchable(filepath.Join(t.home, root)); name != "" {
 			return nil, fmt.Errorf("%s is on %s, which tells of no changes made elsewhere", root, name)
 		}
@@ -137,7 +165,7 @@ func (t *Tree) watchAll(roots []string) (*fsnotify.Watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch files: %w", err)
 	}
-	for _, root := range roots {
+	for _, root := range t.roots {
 		if err := t.add(fsw, filepath.Join(t.home, root)); err != nil {
 			return nil, errors.Join(fmt.Errorf("watch %s: %w", root, err), fsw.Close())
 		}
@@ -163,30 +191,33 @@ func (t *Tree) walk(root string, visit func(path string) error) error {
 	})
 }
 
-// follow takes the system's events in until ctx ends or the watch does.
-func (t *Tree) follow(ctx context.Context, fsw *fsnotify.Watcher, roots []string) {
-	defer close(t.changed)
-	defer fsw.Close()
+// follow takes the system's events in until ctx ends, or something can't be watched
+// any more, which is the error.
+func (t *Tree) follow(ctx context.Context, fsw *fsnotify.Watcher) error {
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return nil
 		case e, ok := <-fsw.Events:
 			if !ok {
-				return
+				return errWatchEnded
 			}
-			if t.event(fsw, e) {
+			matters, err := t.event(fsw, e)
+			if err != nil {
+				return err
+			}
+			if matters {
 				t.tell()
 			}
 		case err, ok := <-fsw.Errors:
 			if !ok {
-				return
+				return errWatchEnded
 			}
 			// Too many events at once: anything may have changed.
 			t.log.Warn("some changes were missed: everything is looked at", "err", err)
-			for _, root := range roots {
+			for _, root := range t.roots {
 				if err := t.add(fsw, filepath.Join(t.home, root)); err != nil {
-					t.log.Warn("the mailbox is not watched any more", "err", err)
+					return fmt.Errorf("watch %s: %w", root, err)
 				}
 			}
 			t.noteAll()
@@ -195,32 +226,35 @@ func (t *Tree) follow(ctx context.Context, fsw *fsnotify.Watcher, roots []string
 	}
 }
 
-// event notes what an event is about, and reports whether that matters.
-func (t *Tree) event(fsw *fsnotify.Watcher, e fsnotify.Event) bool {
+var errWatchEnded = errors.New("the system gave the watch up")
+
+// event notes what an event is about, and reports whether that matters. It fails
+// where a new folder can't be watched.
+func (t *Tree) event(fsw *fsnotify.Watcher, e fsnotify.Event) (matters bool, err error) {
 	if e.Op == fsnotify.Chmod {
-		return false
+		return false, nil
 	}
 	base := filepath.Base(e.Name)
 	if dir := filepath.Base(filepath.Dir(e.Name)); dir == "cur" || dir == "new" {
 		if strings.HasPrefix(base, ".") {
-			return false
+			return false, nil
 		}
 		t.noteFile(t.local(e.Name))
-		return true
+		return true, nil
 	}
 	if noise(base) {
-		return false
+		return false, nil
 	}
 	if e.Has(fsnotify.Create) {
 		st, err := os.Lstat(e.Name)
 		if err != nil || !st.IsDir() || t.skip != nil && t.skip(t.local(e.Name)) {
-			return false
+			return false, nil
 		}
 		if err := t.add(fsw, e.Name); err != nil {
-			t.log.Warn("a new folder is not watched: it is looked at from time to time", "folder", t.local(e.Name), "cause", err)
+			return true, fmt.Errorf("watch %s: %w", t.local(e.Name), err)
 		}
 		t.noteAll()
-		return true
+		return true, nil
 	}
 	if _, known := t.dirs[e.Name]; known && (e.Has(fsnotify.Remove) || e.Has(fsnotify.Rename)) {
 		for dir := range t.dirs {
@@ -230,17 +264,21 @@ func (t *Tree) event(fsw *fsnotify.Watcher, e fsnotify.Event) bool {
 			}
 		}
 		t.noteAll()
-		return true
+		return true, nil
 	}
-	return false
+	return false, nil
 }
+
+// tick is how long two changes may be apart and leave a directory the same time: as
+// coarse as any file system's times are.
+const tick = 2 * time.Second
 
 // walkAll reads the directories' times, notes which changed, and reports whether
 // any did.
-func (t *Tree) walkAll(roots []string) bool {
+func (t *Tree) walkAll() bool {
 	seen := make(map[string]bool)
 	found := false
-	for _, root := range roots {
+	for _, root := range t.roots {
 		err := t.walk(filepath.Join(t.home, root), func(path string) error {
 			st, err := os.Lstat(path)
 			if err != nil {
@@ -248,7 +286,9 @@ func (t *Tree) walkAll(roots []string) bool {
 			}
 			seen[path] = true
 			was, known := t.dirs[path]
-			t.dirs[path] = st.ModTime()
+			if t.dirs[path] = st.ModTime(); time.Since(st.ModTime()) < tick {
+				t.dirs[path] = time.Time{} // it may change again and look the same
+			}
 			if known && was.Equal(st.ModTime()) {
 				return nil
 			}
@@ -274,16 +314,15 @@ func (t *Tree) walkAll(roots []string) bool {
 	return found
 }
 
-func (t *Tree) poll(ctx context.Context, roots []string) {
-	defer close(t.changed)
-	tick := time.NewTicker(PollEvery)
-	defer tick.Stop()
+func (t *Tree) poll(ctx context.Context) {
+	turn := time.NewTicker(t.every)
+	defer turn.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
-			if t.walkAll(roots) {
+		case <-turn.C:
+			if t.walkAll() {
 				t.tell()
 			}
 		}
