@@ -9,6 +9,7 @@ import (
 	"strconv"
 	stdsync "sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -69,7 +70,7 @@ func scripts(t *testing.T, dir, bin string) testscript.Params {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"sshd": scriptSSHD(t, bin), "generate": scriptGenerate, "deliver": scriptDeliver, "same": scriptSame,
-			"tmpfs": scriptTmpfs, "running": scriptRunning(t), "status": scriptStatus,
+			"tmpfs": scriptTmpfs, "running": scriptRunning(t), "status": scriptStatus, "lasts": scriptLasts,
 		},
 		Condition: func(name string) (bool, error) {
 			if name == "tmpfs" {
@@ -153,6 +154,18 @@ func scriptStatus(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != args[0] {
 		ts.Fatalf("it ended with status %s, want %s", got, args[0])
+	}
+}
+
+// scriptLasts runs a command that must not end before a time: lasts 1s command...
+func scriptLasts(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, !neg && len(args) > 1, "lasts duration command...")
+	least, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	began := time.Now()
+	ts.Check(ts.Exec(args[1], args[2:]...))
+	if took := time.Since(began); took < least {
+		ts.Fatalf("it ended after %s, want no sooner than %s", took, least)
 	}
 }
 
