@@ -118,6 +118,10 @@ func (c *clone) prove(ctx context.Context, last sync.Result) error {
 		return err
 	case proof.Equal:
 		c.say("up to date: both ends have %s, the same message by message", volume(volumeOf(proof.Here.Total)))
+		if n := proof.There.Total.Flawed; n > 0 {
+			c.say("at the server %s no message, empty or damaged, and not copied; named by: smd-applet census --compare %s", areNumbered(n, "file"), c.endpoint)
+			problem = true
+		}
 	default:
 		c.say("here are %s, at the server %s: messages that are damaged, held back or have names no sync can carry are not copied, and new ones come with the next sync",
 			volume(volumeOf(proof.Here.Total)), volume(volumeOf(proof.There.Total)))
@@ -180,6 +184,14 @@ func surveyed(v *sync.Survey) string {
 
 func volume(v probe.Volume) string {
 	return numbered(v.Messages, "message") + " (" + size(v.Bytes) + ")"
+}
+
+// areNumbered is numbered with its verb.
+func areNumbered(n int, what string) string {
+	if n == 1 {
+		return "1 " + what + " is"
+	}
+	return numbered(n, what) + " are"
 }
 
 // numbered is so many of something.
