@@ -150,7 +150,7 @@ func TestSetupAtATerminal(t *testing.T) {
 // TestSetupBrokenOff: Ctrl-C at a question leaves everything as it was.
 func TestSetupBrokenOff(t *testing.T) {
 	t.Parallel()
-	for _, at := range []string{"Which server?", "Put smd-applet on the server?", "Every how many minutes", "Write this?"} {
+	for _, at := range []string{"Which server?", "Every how many minutes", "Write this?"} {
 		t.Run(at, func(t *testing.T) {
 			t.Parallel()
 			n := newNewcomer(t)
@@ -217,7 +217,6 @@ func TestProgramIsOffered(t *testing.T) {
 	}{
 		{"first copy", "clone", false, 0},
 		{"sync", "sync", false, 0},
-		{"census", "census --compare default", false, needsAPerson},
 		{"census with an older one", "census --compare default", true, needsAPerson},
 	} {
 		t.Run(c.name, func(t *testing.T) {
