@@ -31,6 +31,7 @@ type Listing struct {
 	Local  Folder
 	Sub    string // "cur" or "new"
 	Files  []File
+	Before time.Time // when the directory had last changed before it was read
 }
 
 // ScanOptions says what a scan leaves out.
@@ -199,6 +200,9 @@ func (w *walker) messages(ctx context.Context, b box, dir, at, sub string) error
 		return readable(l.Local, sub)
 	}
 	var links []string
+	if l.Before, err = l.Local.Changed(sub); err != nil {
+		return err
+	}
 	l.Files, links, err = List(ctx, l.Local, sub)
 	if err != nil {
 		return err
@@ -283,6 +287,15 @@ func List(ctx context.Context, f Folder, sub string) (files []File, links []stri
 		return nil, nil, err
 	}
 	return files, links, sameDirectory(first, f.Root, rel, local)
+}
+
+// Changed returns when one of a folder's directories last changed.
+func (f Folder) Changed(sub string) (time.Time, error) {
+	st, err := f.Root.Stat(f.Rel(sub, ""))
+	if err != nil {
+		return time.Time{}, scanError(path.Join(f.Path, sub), err)
+	}
+	return st.ModTime(), nil
 }
 
 // Names lists the names in one cur or new directory.

@@ -52,6 +52,11 @@ func (t *Tracker) LeavesOut(p maildir.Place) bool {
 	return exclude.Above(path.Join(p.Folder.Path, p.Sub), t.opt.Excluded)
 }
 
+// Excluded reports whether a local path, with all below it, is left out.
+func (t *Tracker) Excluded(local string) bool {
+	return t.opt.Excluded != nil && t.opt.Excluded(local)
+}
+
 // lookFolder looks at a whole folder.
 func (t *Tracker) lookFolder(ctx context.Context, tx *agreed.Tx, remote string, local maildir.Folder) error {
 	var all []file
@@ -71,7 +76,7 @@ func (t *Tracker) lookFolder(ctx context.Context, tx *agreed.Tx, remote string, 
 	if present {
 		return t.compare(ctx, tx, remote, all)
 	}
-	delete(t.folders, remote)
+	t.forget(remote)
 	if _, known := tx.Folder(remote); known {
 		t.vanished(tx, remote)
 	}
@@ -116,6 +121,28 @@ func (t *Tracker) lookNames(ctx context.Context, tx *agreed.Tx, remote string, l
 			return err
 		}
 	}
+	return t.note(ctx, tx, remote, there)
+}
+
+// Seek looks for a message in all of its folder: whatever its flags are by now.
+func (t *Tracker) Seek(ctx context.Context, tx *agreed.Tx, k agreed.Key) error {
+	local, err := t.opt.Store.Folder(k.Folder)
+	if err != nil {
+		return err
+	}
+	there := map[string][]file{k.Unique: nil}
+	if err := t.searchFor(ctx, there, local); err != nil {
+		return err
+	}
+	if err := t.note(ctx, tx, k.Folder, there); err != nil {
+		return err
+	}
+	return t.findMoves(ctx, tx)
+}
+
+// note notes how some messages of a folder, by their unique names, differ from the
+// agreed state.
+func (t *Tracker) note(ctx context.Context, tx *agreed.Tx, remote string, there map[string][]file) error {
 	t.forgetDamage(remote, there)
 	f := t.folder(remote)
 	if _, known := tx.Folder(remote); !known {
@@ -210,16 +237,37 @@ func (t *Tracker) forgetDamage(remote string, there map[string][]file) {
 // release undoes that a message was taken for moved: one of its two ends is being
 // looked at again.
 func (f *folder) release(unique string) {
-	it := f.get(unique)
-	if it == nil {
-		return
+	if it := f.get(unique); it != nil {
+		it.release()
 	}
+}
+
+func (it *item) release() {
 	if it.to != nil {
-		it.to.item.from = false
+		it.to.item.from, it.to.item.source = false, nil
+		it.to.folder.bySum = nil // it is one of the new ones again
 		it.to = nil
 	}
-	if it.from && it.source != nil {
-		it.source.to = nil
+	if it.from {
+		if it.source != nil {
+			it.source.to = nil
+		}
 		it.from, it.source = false, nil
 	}
+}
+
+// forget forgets what is to be told of a folder, which is looked at anew. What was
+// taken for moved to it or from it is not, until the two are paired again: else its
+// other half would never be told of.
+func (t *Tracker) forget(remote string) {
+	f := t.folders[remote]
+	if f == nil {
+		return
+	}
+	for _, it := range f.items {
+		if it.kind != 0 {
+			it.release()
+		}
+	}
+	delete(t.folders, remote)
 }

@@ -227,3 +227,47 @@ func (t *Tracker) Same(ctx context.Context, remote string, sum agreed.Sum, taken
 	}
 	return nil, nil
 }
+
+// Namesake returns a new message of this unique name and content that lies in
+// another folder than k says and that no other was paired with; nil when there is
+// none. Such a one is the same message: a person moved it.
+func (t *Tracker) Namesake(ctx context.Context, k agreed.Key, sum agreed.Sum, taken map[agreed.Key]bool) (*reconcile.Change, error) {
+	var in *folder // the first by name, so that it does not depend on chance
+	for path, f := range t.folders {
+		it := f.get(k.Unique)
+		fits := it != nil && it.kind == reconcile.New && !it.from && path != k.Folder && !taken[agreed.Key{Folder: path, Unique: k.Unique}]
+		if fits && (in == nil || path < in.path) {
+			in = f
+		}
+	}
+	if in == nil {
+		return nil, nil
+	}
+	it := in.get(k.Unique)
+	readings, err := t.sums(ctx, in, []*item{it})
+	if err != nil || readings[0].err != nil || readings[0].sum != sum {
+		return nil, err
+	}
+	c := in.change(it)
+	return &c, nil
+}
+
+// HasNamesake reports whether another folder has a new message of this unique name.
+func (t *Tracker) HasNamesake(k agreed.Key) bool {
+	for path, f := range t.folders {
+		if it := f.get(k.Unique); it != nil && it.kind == reconcile.New && path != k.Folder {
+			return true
+		}
+	}
+	return false
+}
+
+// SameAnywhere is [Tracker.Same] in whatever folder.
+func (t *Tracker) SameAnywhere(ctx context.Context, sum agreed.Sum, taken map[agreed.Key]bool) (*reconcile.Change, error) {
+	for _, f := range t.sorted() {
+		if c, err := t.Same(ctx, f.path, sum, taken); c != nil || err != nil {
+			return c, err
+		}
+	}
+	return nil, nil
+}

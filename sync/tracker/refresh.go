@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -34,6 +35,9 @@ func (t *Tracker) Refresh(ctx context.Context, all bool) (err error) {
 	}()
 	return t.opt.DB.View(func(tx *agreed.Tx) error {
 		t.readMeta(tx)
+		for _, f := range t.folders {
+			f.bySum = nil // the last run took from it what it paired
+		}
 		if all || dirty.all || !t.scanned {
 			if err := t.scan(ctx, tx); err != nil {
 				return err
@@ -81,7 +85,9 @@ func (t *Tracker) scan(ctx context.Context, tx *agreed.Tx) error {
 	t.damaged, t.doubles, t.half = nil, nil, nil
 	waiting := make(map[string][]file) // cur, until new comes
 	alone := make(map[string]maildir.Folder)
+	var read []listed
 	report, err := t.opt.Store.Scan(ctx, maildir.ScanOptions{Excluded: t.opt.Excluded}, func(l maildir.Listing) error {
+		read = append(read, listed{l.Folder, l.Local, l.Sub, l.Before})
 		files := filesOf(l.Sub, l.Files)
 		first, second := waiting[l.Folder]
 		if !second {
@@ -103,6 +109,9 @@ func (t *Tracker) scan(ctx context.Context, tx *agreed.Tx) error {
 			return err
 		}
 	}
+	if err := t.followUp(ctx, tx, read); err != nil {
+		return err
+	}
 	t.skipped = report.Skipped
 	t.keepLinked(tx)
 	lost := 0
@@ -117,6 +126,51 @@ func (t *Tracker) scan(ctx context.Context, tx *agreed.Tx) error {
 			fmt.Errorf("there is no folder in the mailbox, where %d messages were: is it mounted?", lost))
 	}
 	return tx.Err()
+}
+
+// listed is a directory that a scan has read, and when it had changed before.
+type listed struct {
+	remote string
+	folder maildir.Folder
+	sub    string
+	before time.Time
+}
+
+// maxFollowUps bounds how often a scan looks again at what changes under its hands.
+const maxFollowUps = 10
+
+// followUp looks again at the folders that changed since they were read, until none
+// does: a message that moved meanwhile was seen in both places, or in neither.
+func (t *Tracker) followUp(ctx context.Context, tx *agreed.Tx, read []listed) error {
+	for range maxFollowUps {
+		if len(t.folders) == 0 {
+			return nil // there is nothing to tell
+		}
+		again := make(map[string]maildir.Folder)
+		for i := range read {
+			l := &read[i]
+			if t.Excluded(path.Join(l.folder.Path, "cur")) || t.Excluded(path.Join(l.folder.Path, "new")) {
+				continue
+			}
+			now, err := l.folder.Changed(l.sub)
+			if err != nil {
+				return err
+			}
+			if !now.Equal(l.before) {
+				l.before = now
+				again[l.remote] = l.folder
+			}
+		}
+		if len(again) == 0 {
+			return nil
+		}
+		for _, remote := range slices.Sorted(maps.Keys(again)) {
+			if err := t.lookFolder(ctx, tx, remote, again[remote]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // unseen reports whether a folder was not looked at: it is excluded, or behind a
@@ -169,7 +223,7 @@ func (t *Tracker) vanished(tx *agreed.Tx, remote string) {
 
 // compare notes how a folder's files differ from the agreed state.
 func (t *Tracker) compare(ctx context.Context, tx *agreed.Tx, remote string, files []file) error {
-	delete(t.folders, remote)
+	t.forget(remote)
 	byUnique := func(a, b file) int { return strings.Compare(a.unique, b.unique) }
 	if !slices.IsSortedFunc(files, byUnique) {
 		slices.SortStableFunc(files, byUnique)

@@ -196,6 +196,7 @@ func (t *Tracker) Placed(from, to agreed.Key, mark agreed.Mark, seen agreed.Seen
 		return // told of at its agreed key, which is settled by the agreement
 	}
 	g := t.folder(to.Folder)
+	g.release(to.Unique)
 	g.put(&moved)
 	if moved.source != nil {
 		moved.source.to = &place{g, &moved}

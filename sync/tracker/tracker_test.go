@@ -176,6 +176,56 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// A message that moved is told of as moved, whichever of its two folders is looked
+// at anew: by a look at the whole of it, or at the message.
+func TestMovedStaysMoved(t *testing.T) {
+	t.Parallel()
+	for name, touch := range map[string]func(e *end, from, to string){
+		"the folder it left":     func(e *end, _, _ string) { e.TouchFolder("Mail/.work") },
+		"the folder it came to":  func(e *end, _, _ string) { e.TouchFolder("Mail/.private") },
+		"where it was":           func(e *end, from, _ string) { e.Touch("Mail/" + from) },
+		"where it is":            func(e *end, _, to string) { e.Touch("Mail/" + to) },
+		"everything":             func(e *end, _, _ string) { e.TouchAll() },
+		"both folders":           func(e *end, _, _ string) { e.TouchFolder("Mail/.private"); e.TouchFolder("Mail/.work") },
+		"the folder, and a name": func(e *end, from, _ string) { e.TouchFolder("Mail/.private"); e.Touch("Mail/" + from) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newEnd(t, nil)
+			m := e.deliver(".work", "Subject: one\n\n")
+			e.must(e.Refresh(context.Background(), true))
+			e.settle()
+			to, err := e.box.Refile(m, ".private")
+			e.must(err)
+			e.must(e.Refresh(context.Background(), true))
+			for range 2 {
+				touch(e, m, to)
+				e.must(e.Refresh(context.Background(), false))
+				if got := e.changes(); len(got) != 1 || got[0].Kind != reconcile.Moved {
+					t.Fatalf("told of %v, want one move", got)
+				}
+			}
+		})
+	}
+}
+
+// What a run paired and could not bring to an end is found again by the next.
+func TestSameIsFoundInEachRun(t *testing.T) {
+	t.Parallel()
+	e := newEnd(t, nil)
+	e.deliver(".work", "Subject: one\n\n")
+	for run := range 2 {
+		e.must(e.Refresh(context.Background(), false))
+		sums, err := e.Read(context.Background(), "Mail/.work", []string{e.changes()[0].Key.Unique})
+		e.must(err)
+		c, err := e.Same(context.Background(), "Mail/.work", sums[0], nil)
+		e.must(err)
+		if c == nil {
+			t.Fatalf("run %d does not find the message", run)
+		}
+	}
+}
+
 // An excluded folder has nothing to tell, and what was agreed on in it is not gone.
 func TestExcludedIsNotGone(t *testing.T) {
 	t.Parallel()
