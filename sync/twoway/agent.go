@@ -262,13 +262,6 @@ func (a *agent) hint() *smd2.Changed {
 	return m
 }
 
-func (a *agent) takeWatch() {
-	if a.watch == nil {
-		return
-	}
-	a.end.takeWatch(a.watch)
-}
-
 func unexpected(msg any) error {
 	return fault.New(fault.Protocol, "receive", "", errors.New("unexpected message "+smd2.NameOf(msg)))
 }
@@ -331,14 +324,12 @@ func (a *agent) begin(ctx context.Context, m *smd2.Begin) error {
 		if err != nil {
 			return err
 		}
-		a.end.reset()
+		a.end.reset(a.peer.ctx)
 		a.run = &agentRun{unlock: unlock, in: &installer{end: a.end}}
 	}
 	a.run.folders, a.told = false, false
-	a.takeWatch()
 	t := a.end.Tracker
-	full := m.Full || a.all
-	if err := t.Refresh(ctx, full); err != nil {
+	if err := a.end.look(ctx, a.watch, m.Full || a.all); err != nil {
 		return err
 	}
 	a.all = false

@@ -176,6 +176,11 @@ func (c *Client) Run(ctx context.Context, opt RunOptions) (*Result, error) {
 	if err == nil && (r.left > 0 || r.end.cleared > 0 || r.ended != nil && r.ended.Again) {
 		r.result.Again = true
 	}
+	if err != nil && !opt.DryRun {
+		if err := r.noteUnsettled(); err != nil {
+			opt.Log.Warn("what was under way is not noted: what is moved before the next run may be kept twice", "err", err)
+		}
+	}
 	r.close()
 	slices.Sort(r.result.Damaged)
 	return r.result, err

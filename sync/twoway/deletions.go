@@ -145,9 +145,6 @@ const metaHeld = "held"
 func (r *run) readHolds() error {
 	return r.end.DB.View(func(tx *agreed.Tx) error {
 		var err error
-		if r.arrivedEarly, err = loadEarly(tx); err != nil {
-			return err
-		}
 		r.holds, err = loadHolds(tx)
 		return err
 	})

@@ -1,26 +1,40 @@
 package twoway
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"smd-applet/sync/agreed"
 	"smd-applet/sync/reconcile"
 )
 
-// metaEarly lists the messages that were put in place before both ends agreed on
-// them. One that the agent then no longer has was moved or deleted there: it goes
-// here too, and is not taken for a new one of this end's.
-const metaEarly = "early"
+// metaBrought lists the messages that went from one end to the other and were not
+// agreed on: those that came with a hint, and those of a run that failed. A person
+// may move or flag one at either end before the next run, which by this list takes
+// it for the same message, and not for two.
+const metaBrought = "early"
 
-type earlyEntry struct {
+// brought is such a message, as it was put in place.
+type brought struct {
+	agreed.Entry
+	// early says that it came with a hint. When the agent then no longer has it, it
+	// was deleted there and goes here too. Of the others it is not known whether the
+	// agent ever had them.
+	early bool
+}
+
+type broughtEntry struct {
 	Folder []byte `json:"folder"` // names need not be UTF-8
 	Unique []byte `json:"unique"`
 	Sub    string `json:"sub"`
 	Info   []byte `json:"info,omitempty"`
 	Header []byte `json:"header"`
 	Body   []byte `json:"body"`
+	Size   int64  `json:"size,omitempty"`
+	Cut    bool   `json:"cut,omitempty"` // of a run that failed
 }
 
 // early puts messages in place that came with a hint, before the run that tells
@@ -76,9 +90,12 @@ func (r *run) wantedEarly(hints []hint) ([]hint, error) {
 				return err
 			}
 			_, agreedOn := tx.Get(c.Key)
-			if !agreedOn && c.Kind == reconcile.New && c.Sum != agreed.Unread && !r.end.Tracker.HasNew(c.Key.Folder) {
-				wanted = append(wanted, h)
+			if agreedOn || c.Kind != reconcile.New || c.Sum == agreed.Unread || r.end.Tracker.HasNew(c.Key.Folder) {
+				continue
 			}
+			// One that was flagged there meanwhile was told of twice: the last word counts.
+			wanted = slices.DeleteFunc(wanted, func(before hint) bool { return before.change.Key == c.Key })
+			wanted = append(wanted, h)
 		}
 		return nil
 	})
@@ -86,35 +103,101 @@ func (r *run) wantedEarly(hints []hint) ([]hint, error) {
 }
 
 func (r *run) noteEarly(hints []hint) error {
+	more := make([]brought, 0, len(hints))
+	for _, h := range hints {
+		e := agreed.Entry{Key: h.change.Key, Mark: h.change.Mark, Sum: h.change.Sum, Size: h.change.Size}
+		more = append(more, brought{e, true})
+	}
+	return r.end.DB.Update(func(tx *agreed.Tx) error { return addBrought(tx, more) })
+}
+
+// noteUnsettled lists, when a run fails, what it brought to either end and what may
+// have come to the agent's.
+func (r *run) noteUnsettled() error {
+	if r.flying {
+		f := <-r.flushed
+		r.flying = false
+		_ = discardAll(f.batch)
+		r.safe = append(r.safe, f.named...)
+	}
+	tasks := slices.Concat(r.done, r.safe)
+	for _, s := range r.ops {
+		tasks = append(tasks, s.task)
+	}
 	return r.end.DB.Update(func(tx *agreed.Tx) error {
-		all, err := loadEarly(tx)
-		if err != nil {
-			return err
+		var more []brought
+		for k, b := range r.brought {
+			if _, agreedOn := tx.Get(k); !agreedOn {
+				more = append(more, b)
+			}
 		}
-		var list []earlyEntry
-		for _, h := range hints {
-			all[h.change.Key] = agreed.Entry{Key: h.change.Key, Mark: h.change.Mark, Sum: h.change.Sum}
+		for _, t := range tasks {
+			for _, e := range t.Agree {
+				if _, agreedOn := tx.Get(e.Key); !agreedOn {
+					more = append(more, brought{Entry: e})
+				}
+			}
 		}
-		for k, e := range all {
-			list = append(list, earlyEntry{
-				[]byte(k.Folder), []byte(k.Unique), e.Mark.Sub, []byte(e.Mark.Info), e.Sum.Header[:], e.Sum.Body[:],
-			})
+		if len(more) == 0 {
+			return nil
 		}
-		b, err := json.Marshal(list)
-		if err != nil {
-			return err
-		}
-		return tx.SetMeta(metaEarly, b)
+		return addBrought(tx, more)
 	})
 }
 
-func loadEarly(tx *agreed.Tx) (map[agreed.Key]agreed.Entry, error) {
-	all := make(map[agreed.Key]agreed.Entry)
-	b := tx.Meta(metaEarly)
+// maxBrought bounds the list: runs that fail again and again agree in between on
+// all but the last they did.
+const maxBrought = 64 << 10
+
+// settleBrought drops from the list what was agreed on; all of it, unless something
+// changed meanwhile and another run is due.
+func (r *run) settleBrought(tx *agreed.Tx) error {
+	if err := tx.SetMeta(metaBrought, nil); err != nil || r.left == 0 {
+		return err
+	}
+	var still []brought
+	for k, b := range r.brought {
+		if _, agreedOn := tx.Get(k); !agreedOn {
+			still = append(still, b)
+		}
+	}
+	if len(still) == 0 {
+		return nil
+	}
+	return addBrought(tx, still)
+}
+
+func addBrought(tx *agreed.Tx, more []brought) error {
+	all, err := loadBrought(tx)
+	if err != nil {
+		return err
+	}
+	for _, b := range more {
+		if was, known := all[b.Key]; known && was.early && !b.early || len(all) >= maxBrought {
+			continue
+		}
+		all[b.Key] = b
+	}
+	list := make([]broughtEntry, 0, len(all))
+	for k, e := range all {
+		list = append(list, broughtEntry{
+			[]byte(k.Folder), []byte(k.Unique), e.Mark.Sub, []byte(e.Mark.Info), e.Sum.Header[:], e.Sum.Body[:], e.Size, !e.early,
+		})
+	}
+	b, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	return tx.SetMeta(metaBrought, b)
+}
+
+func loadBrought(tx *agreed.Tx) (map[agreed.Key]brought, error) {
+	all := make(map[agreed.Key]brought)
+	b := tx.Meta(metaBrought)
 	if len(b) == 0 {
 		return all, nil
 	}
-	var list []earlyEntry
+	var list []broughtEntry
 	if err := json.Unmarshal(b, &list); err != nil {
 		return nil, fmt.Errorf("read the list of messages not yet agreed on: %w", err)
 	}
@@ -122,19 +205,143 @@ func loadEarly(tx *agreed.Tx) (map[agreed.Key]agreed.Entry, error) {
 		entry := agreed.Entry{
 			Key:  agreed.Key{Folder: string(e.Folder), Unique: string(e.Unique)},
 			Mark: agreed.Mark{Sub: e.Sub, Info: string(e.Info)},
+			Size: e.Size,
 		}
 		copy(entry.Sum.Header[:], e.Header)
 		copy(entry.Sum.Body[:], e.Body)
-		all[entry.Key] = entry
+		all[entry.Key] = brought{entry, !e.Cut}
 	}
 	return all, nil
+}
+
+// readBrought reads the list at the start of a run. What came early is looked for
+// where it is not as it was put: a person may have flagged or moved it in between.
+func (r *run) readBrought(ctx context.Context) error {
+	t := r.end.Tracker
+	missing := false
+	err := r.end.DB.View(func(tx *agreed.Tx) error {
+		all, err := loadBrought(tx)
+		if err != nil {
+			return err
+		}
+		for k, b := range all {
+			r.brought[k] = b
+		}
+		for k, b := range r.brought {
+			r.broughtSizes[b.Size] = true
+			if _, agreedOn := tx.Get(k); agreedOn || !b.early || t.At(k) != nil {
+				continue
+			}
+			if err := t.Seek(ctx, tx, k); err != nil {
+				return err
+			}
+			missing = missing || t.At(k) == nil
+		}
+		return nil
+	})
+	if err != nil || !missing {
+		return err
+	}
+	return r.end.look(ctx, r.opt.Watch, r.opt.Watch == nil)
+}
+
+// maxDropped bounds what is remembered of a state that the other end does not have:
+// more than a run agrees on at a time was not lost by a cut.
+const maxDropped = 2 * commitMost
+
+// dropped notes a message that this end agreed on and the other did not, or not so:
+// it went from one end to the other all the same.
+func (r *run) dropped(k agreed.Key, rec agreed.Record) {
+	if len(r.brought) < maxDropped {
+		r.brought[k] = brought{Entry: agreed.Entry{Key: k, Mark: rec.Mark, Sum: rec.Sum, Size: rec.Size}}
+	}
+}
+
+// waits notes a message that is new there and may be one of the list under another
+// name. Whether the agent has that one still, and this is a copy, or moved it, is
+// known when all changes were told.
+func (r *run) waits(c reconcile.Change) bool {
+	if _, listed := r.brought[c.Key]; listed {
+		r.stillThere[c.Key] = true
+		return false
+	}
+	if !r.broughtSizes[c.Size] || c.Sum == agreed.Unread {
+		return false
+	}
+	r.elsewhere = append(r.elsewhere, c)
+	return true
+}
+
+// movedThere decides on what [run.waits] noted.
+func (r *run) movedThere() error {
+	if len(r.elsewhere) == 0 {
+		return nil
+	}
+	return r.end.DB.View(func(tx *agreed.Tx) error {
+		for _, c := range r.elsewhere {
+			mine, err := r.mine(c)
+			if mine == nil && err == nil {
+				mine, err = r.cameAs(tx, c)
+			}
+			if err == nil {
+				err = r.meet(tx, reconcile.Known{}, mine, c)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// cameAs returns this end's message of the list that the agent has under another
+// name since; nil where there is none.
+func (r *run) cameAs(tx *agreed.Tx, c reconcile.Change) (*reconcile.Change, error) {
+	for k, b := range r.brought {
+		if b.Size != c.Size || r.stillThere[k] || r.taken[k] {
+			continue
+		}
+		m := r.end.Tracker.At(k)
+		switch _, agreedOn := tx.Get(k); {
+		case agreedOn:
+		case m == nil && b.Sum == c.Sum: // moved at this end too
+			if same, err := r.end.Tracker.SameAnywhere(r.client.peer.ctx, c.Sum, r.taken); same != nil || err != nil {
+				return same, err
+			}
+		case m != nil && m.Kind == reconcile.New:
+			p, err := r.end.place(k, m.Mark)
+			if err != nil {
+				return nil, err
+			}
+			if same, err := r.end.holds(p, c.Sum); same && err == nil {
+				m.Sum = c.Sum
+				return m, nil
+			}
+		}
+	}
+	return nil, nil
+}
+
+// twoNew decides about two messages that are new at the two ends. Of one of the list
+// it is known where it was put, and so which end moved it.
+func (r *run) twoNew(mine, c reconcile.Change) reconcile.Decision {
+	b, listed := r.brought[c.Key]
+	if !listed || mine.Key == c.Key || mine.Sum != c.Sum {
+		return reconcile.TwoNew(mine, c, unique)
+	}
+	base := reconcile.Known{Key: c.Key, Mark: b.Mark, Sum: c.Sum, Size: c.Size}
+	here := reconcile.Change{Kind: reconcile.Moved, Key: c.Key, To: mine.Key, Mark: mine.Mark, Sum: mine.Sum, Size: mine.Size}
+	there := reconcile.Change{Kind: reconcile.Marked, Key: c.Key, Mark: c.Mark, Sum: c.Sum, Size: c.Size}
+	d := reconcile.Existing(base, &here, &there, unique)
+	d.Drop = nil // it was never agreed on
+	return d
 }
 
 // takeBack removes a message that was put in place early and that the agent no
 // longer has. One that was touched here since is this end's own by now.
 func (r *run) takeBack(tx *agreed.Tx, c reconcile.Change) (bool, error) {
-	e, ok := r.arrivedEarly[c.Key]
-	if !ok || c.Kind != reconcile.New || c.Mark != e.Mark || r.opt.DryRun {
+	e, ok := r.brought[c.Key]
+	if !ok || !e.early || c.Kind != reconcile.New || c.Mark != e.Mark || r.opt.DryRun {
 		return false, nil
 	}
 	p, err := r.end.place(c.Key, c.Mark)

@@ -1,9 +1,11 @@
 package twoway
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
+	"math"
 	"path"
 
 	"smd-applet/sync/agreed"
@@ -33,6 +35,9 @@ type End struct {
 	cleared int                        // messages that had to make room: they are new under fresh names
 	hasher  *agreed.Hasher
 	scratch []byte
+
+	ctx     context.Context           // of the run
+	unknown map[int64][]maildir.Place // files that neither the state nor the tracker knows, by size; nil until asked for
 }
 
 // errLeft says that a message is not as an op expects: it is left alone.
@@ -45,7 +50,8 @@ func (e *End) changed(what string, p maildir.Place, to string) {
 }
 
 // reset forgets what belongs to one run.
-func (e *End) reset() {
+func (e *End) reset(ctx context.Context) {
+	e.ctx, e.unknown = ctx, nil
 	e.dirs, e.cleared = make(maildir.Dirs), 0
 	e.made = make(map[string]bool)
 	e.placed = make(map[agreed.Key]agreed.Seen)
@@ -58,6 +64,7 @@ func (e *End) reset() {
 // others may want to open between two runs.
 func (e *End) release() {
 	e.dirs, e.made, e.placed, e.hasher, e.scratch = nil, nil, nil, nil, nil
+	e.ctx, e.unknown = nil, nil
 	if err := e.DB.Release(); err != nil {
 		e.Log.Warn("the agreed state was not released", "err", err)
 	}
@@ -296,6 +303,50 @@ func (e *End) clear(p maildir.Place, want agreed.Sum) (same bool, err error) {
 	return false, nil
 }
 
+// wentElsewhere reports whether a message that is to come back, because this end
+// deleted it and the other changed it, was moved and not deleted: a look may see that
+// it is no longer where it was, and not yet where it went.
+func (e *End) wentElsewhere(tx *agreed.Tx, k agreed.Key) (bool, error) {
+	c := e.Tracker.At(k)
+	was, agreedOn := tx.Get(k)
+	if !agreedOn || c == nil || c.Kind != reconcile.Gone {
+		return false, nil
+	}
+	if e.unknown == nil {
+		if err := e.findUnknown(tx); err != nil {
+			return false, err
+		}
+	}
+	for _, p := range e.unknown[was.Size] {
+		same, err := e.holds(p, was.Sum)
+		if err != nil {
+			continue // gone again, or no message: not what is looked for
+		}
+		if same {
+			e.Tracker.Touch(p.Path())
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func (e *End) findUnknown(tx *agreed.Tx) error {
+	e.unknown = make(map[int64][]maildir.Place)
+	// What lies in tmp is this run's.
+	_, err := e.Store.Scan(e.ctx, maildir.ScanOptions{Excluded: e.Tracker.Excluded, StrayAge: math.MaxInt64}, func(l maildir.Listing) error {
+		for _, f := range l.Files {
+			unique, _ := maildir.SplitFlags(f.Name)
+			k := agreed.Key{Folder: l.Folder, Unique: unique}
+			if _, known := tx.Get(k); known || e.Tracker.At(k) != nil {
+				continue
+			}
+			e.unknown[f.Size] = append(e.unknown[f.Size], maildir.Place{Folder: l.Local, Sub: l.Sub, File: f.Name})
+		}
+		return nil
+	})
+	return err
+}
+
 func (e *End) remove(tx *agreed.Tx, op reconcile.Op) error {
 	p, st, err := e.untouched(tx, op)
 	if err != nil {
@@ -380,6 +431,29 @@ func (e *End) record(s tracker.Settled) error {
 	}
 	for _, entry := range s.Entries {
 		delete(e.placed, entry.Key)
+	}
+	return nil
+}
+
+// maxLooks bounds how often an end looks again at what changes under its hands.
+const maxLooks = 10
+
+// look finds what changed at this end: everywhere, or where its watch saw something,
+// if it has one, again and again until nothing moves. Else one look might see a message
+// that moves where it was and where it went, or at neither place.
+func (e *End) look(ctx context.Context, w Watch, all bool) error {
+	if w == nil {
+		return e.Tracker.Refresh(ctx, all)
+	}
+	e.takeWatch(w)
+	for range maxLooks {
+		if err := e.Tracker.Refresh(ctx, all); err != nil {
+			return err
+		}
+		all = false
+		if e.takeWatch(w); !e.Tracker.Dirty() {
+			break
+		}
 	}
 	return nil
 }

@@ -31,9 +31,15 @@ func (r *run) exchange(ctx context.Context) error {
 	if err := r.readHolds(); err != nil {
 		return err
 	}
+	if err := r.readBrought(ctx); err != nil {
+		return r.local(err)
+	}
 	r.step(Transferring)
 	r.ask()
 	if err := r.await(ctx, func() bool { return r.told && len(r.sums) == 0 }); err != nil {
+		return err
+	}
+	if err := r.movedThere(); err != nil {
 		return err
 	}
 	r.cursor = r.end.Tracker.Cursor()
@@ -159,7 +165,7 @@ func (r *run) changes(m *smd2.Changes) error {
 			if i < len(m.Contents) && len(m.Contents[i]) > 0 {
 				r.content = m.Contents[i]
 			}
-			if c.Kind == reconcile.New && c.Sum == agreed.Unread && r.end.Tracker.HasNew(c.Key.Folder) {
+			if c.Kind == reconcile.New && c.Sum == agreed.Unread && r.mayBeHere(c) {
 				unread = append(unread, c) // it may be one this end has too
 				continue
 			}
@@ -182,6 +188,14 @@ func (r *run) changes(m *smd2.Changes) error {
 		r.send(ask)
 	}
 	return nil
+}
+
+// mayBeHere reports whether this end may have a message that is new there, so that
+// its content has to be known.
+func (r *run) mayBeHere(c reconcile.Change) bool {
+	t := r.end.Tracker
+	_, brought := r.brought[c.Key]
+	return brought || r.broughtSizes[c.Size] || t.HasNew(c.Key.Folder) || t.HasNamesake(c.Key)
 }
 
 // checkChange refuses what no end can have done.
@@ -234,10 +248,19 @@ func (r *run) theirs(tx *agreed.Tx, c reconcile.Change) error {
 	if err := r.makeWay(tx, c); err != nil {
 		return err
 	}
+	if c.Kind == reconcile.New && r.waits(c) {
+		return nil
+	}
 	mine, err := r.mine(c)
 	if err != nil {
 		return err
 	}
+	return r.meet(tx, base, mine, c)
+}
+
+// meet decides on a change of the other end and this end's of the same message,
+// nil where there is none.
+func (r *run) meet(tx *agreed.Tx, base reconcile.Known, mine *reconcile.Change, c reconcile.Change) error {
 	if mine != nil {
 		r.taken[mine.Key] = true
 		r.taken[c.Key] = true // where it will be
@@ -250,7 +273,7 @@ func (r *run) theirs(tx *agreed.Tx, c reconcile.Change) error {
 	case c.Kind != reconcile.New:
 		d = reconcile.Existing(base, mine, &c, unique)
 	case mine != nil:
-		d = reconcile.TwoNew(*mine, c, unique)
+		d = r.twoNew(*mine, c)
 	default:
 		d = reconcile.OneNew(c, false)
 	}
@@ -289,7 +312,8 @@ func (r *run) makeWay(tx *agreed.Tx, c reconcile.Change) error {
 }
 
 // mine finds this end's change of the same message: by its key or, of a new one,
-// by its content within the folder.
+// by its content: within the folder, under its unique name in another, and wherever
+// it be where it is known to have come from one end to the other.
 func (r *run) mine(c reconcile.Change) (*reconcile.Change, error) {
 	ctx := r.client.peer.ctx
 	t := r.end.Tracker
@@ -314,6 +338,12 @@ func (r *run) mine(c reconcile.Change) (*reconcile.Change, error) {
 	}
 	if c.Sum == agreed.Unread {
 		return nil, nil
+	}
+	if m, err := t.Namesake(ctx, c.Key, c.Sum, r.taken); m != nil || err != nil {
+		return m, err
+	}
+	if _, brought := r.brought[c.Key]; brought {
+		return t.SameAnywhere(ctx, c.Sum, r.taken)
 	}
 	return t.Same(ctx, c.Key.Folder, c.Sum, r.taken)
 }

@@ -24,9 +24,6 @@ type history struct {
 	copies map[[sha256.Size]byte]int
 	known  map[[sha256.Size]byte]string
 	log    []string
-	// cut says that a run was: what it had brought and not yet agreed on is new at
-	// both ends, so that one moved before the next run is a copy.
-	cut bool
 }
 
 var historyFolders = []string{".", ".a", ".b", ".a.c"}
@@ -80,13 +77,11 @@ func (h *history) step(s *side, name string) {
 		h.note("  flags %q", flags)
 		_, err = s.box.Flag(message, flags)
 	case "move":
-		h.moving(s, message)
 		if _, taken := os.Lstat(s.box.Path(filepath.Join(folder, strings.TrimPrefix(message, filepath.Dir(filepath.Dir(message)))))); taken == nil {
 			return
 		}
 		_, err = s.box.Move(message, folder)
 	case "refile":
-		h.moving(s, message)
 		_, err = s.box.Refile(message, folder)
 	case "copy":
 		h.copies[h.sum(s, message)]++
@@ -117,9 +112,6 @@ func (h *history) step(s *side, name string) {
 		if _, missing := os.Lstat(s.box.Path(to)); missing == nil || to == from {
 			return
 		}
-		for _, m := range all {
-			h.moving(s, m)
-		}
 		_, err = s.box.RenameFolder(from, to)
 	case "remove folder":
 		from := rapid.SampledFrom(historyFolders[1:]).Draw(h.r, "gone")
@@ -132,13 +124,6 @@ func (h *history) step(s *side, name string) {
 	}
 	if err != nil {
 		h.r.Fatalf("%s: %v", what, err)
-	}
-}
-
-// moving takes note of a message that is about to be moved.
-func (h *history) moving(s *side, message string) {
-	if h.cut {
-		h.copies[h.sum(s, message)]++
 	}
 }
 

@@ -202,6 +202,13 @@ func (e *End) placeOne(tx *agreed.Tx, a *arrival, hands *maildir.Hands) error {
 	if err != nil {
 		return err
 	}
+	if a.op.Kind == reconcile.Put {
+		if moved, err := e.wentElsewhere(tx, a.op.To); err != nil {
+			return err
+		} else if moved {
+			return errLeft
+		}
+	}
 	e.dirs.Add(to)
 	switch {
 	case a.op.Kind == reconcile.Replace:

@@ -5,9 +5,9 @@ import (
 	"io"
 	"os"
 	"testing"
-	"testing/iotest"
 	"time"
 
+	"smd-applet/sync/synctest"
 	"smd-applet/sync/twoway"
 )
 
@@ -69,22 +69,6 @@ func TestClockIsWrong(t *testing.T) {
 	}
 }
 
-// dripping is a line that lets one byte pass at a time.
-type dripping struct{ io.ReadWriteCloser }
-
-func (d dripping) Read(b []byte) (int, error) {
-	return iotest.OneByteReader(d.ReadWriteCloser).Read(b)
-}
-
-func (d dripping) Write(b []byte) (n int, err error) {
-	for n < len(b) && err == nil {
-		var m int
-		m, err = d.ReadWriteCloser.Write(b[n : n+1])
-		n += m
-	}
-	return n, err
-}
-
 // A line throttled to single bytes carries the same.
 func TestDrippingLine(t *testing.T) {
 	t.Parallel()
@@ -94,7 +78,7 @@ func TestDrippingLine(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p.line = func(d duplex) io.ReadWriteCloser { return dripping{d} }
+	p.line = func(d duplex) io.ReadWriteCloser { return synctest.Drip(d) }
 	p.mustSync()
 	p.equal()
 	p.client.change(0)

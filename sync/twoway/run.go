@@ -126,7 +126,10 @@ type run struct {
 	committed time.Time // when this end last agreed on something
 
 	holds        holds
-	arrivedEarly map[agreed.Key]agreed.Entry // put in place before they were agreed on
+	brought      map[agreed.Key]brought // from one end to the other, and not yet agreed on
+	broughtSizes map[int64]bool
+	stillThere   map[agreed.Key]bool // of these, what the agent told of under that name
+	elsewhere    []reconcile.Change  // new there, perhaps one of these
 }
 
 type flushed struct {
@@ -180,12 +183,13 @@ type task struct {
 }
 
 func newRun(c *Client, opt RunOptions) *run {
-	opt.End.reset()
+	opt.End.reset(c.peer.ctx)
 	return &run{
 		client: c, opt: opt, end: opt.End, log: opt.Log,
 		result: &Result{HeldHere: make(map[string]int), HeldThere: make(map[string]int)},
-		gone:   make(map[string]bool), made: make(map[string]bool), taken: make(map[agreed.Key]bool),
-		ops: make(map[uint64]*opSent), arrived: make(map[uint64]*task),
+		gone:   make(map[string]bool), made: make(map[string]bool), taken: make(map[agreed.Key]bool), stillThere: make(map[agreed.Key]bool), brought: make(map[agreed.Key]brought),
+		broughtSizes: make(map[int64]bool),
+		ops:          make(map[uint64]*opSent), arrived: make(map[uint64]*task),
 		in: &installer{end: opt.End}, flushed: make(chan flushed, 1),
 	}
 }
@@ -274,21 +278,19 @@ func (r *run) begin(ctx context.Context, full bool) error {
 
 // look finds what changed at this end.
 func (r *run) look(ctx context.Context, full bool) error {
-	if r.opt.Watch != nil {
-		r.end.takeWatch(r.opt.Watch)
-	}
-	t := r.end.Tracker
 	var err error
 	if ahead := r.opt.Ahead; ahead != nil {
 		r.opt.Ahead = nil
-		err = <-ahead
+		if err = <-ahead; err == nil && r.opt.Watch != nil {
+			err = r.end.look(ctx, r.opt.Watch, false)
+		}
 	} else {
-		err = t.Refresh(ctx, full || r.opt.Watch == nil)
+		err = r.end.look(ctx, r.opt.Watch, full || r.opt.Watch == nil)
 	}
 	if err != nil || r.opt.DryRun {
 		return err
 	}
-	return t.Mend(ctx)
+	return r.end.Tracker.Mend(ctx)
 }
 
 // local tells the agent that this end failed.
@@ -394,8 +396,8 @@ func (r *run) finish() error {
 		if digest := tx.Digest(); digest != r.ended.Digest {
 			r.log.Warn("the two ends' states differ after the run: the next one compares them")
 		}
-		if len(r.arrivedEarly) > 0 {
-			if err := tx.SetMeta(metaEarly, nil); err != nil {
+		if len(r.brought) > 0 {
+			if err := r.settleBrought(tx); err != nil {
 				return err
 			}
 		}
@@ -428,6 +430,9 @@ func (r *run) heal(ctx context.Context) (bool, error) {
 			switch {
 			case !both:
 				onlyMine = append(onlyMine, f.Path)
+				for unique, rec := range tx.Each(f.Path) {
+					r.dropped(agreed.Key{Folder: f.Path, Unique: unique}, rec)
+				}
 			case t.Digest != f.Digest || t.Count != f.Count:
 				differ = append(differ, f.Path)
 			}
@@ -484,6 +489,7 @@ func (r *run) intersect(ctx context.Context, folder string) error {
 				continue
 			}
 			mine = append(mine, k)
+			r.dropped(k, rec)
 		}
 		return nil
 	})
