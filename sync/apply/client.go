@@ -92,6 +92,11 @@ func Run(ctx context.Context, conn *smd1.Conn, opt Options) (*Result, error) {
 		r.log = slog.New(slog.DiscardHandler)
 	}
 	err := r.do(ctx)
+	if r.placed != nil {
+		if err := r.placed.close(r.result.Committed); err != nil {
+			r.log.Warn("the list of what was put in place is not in order: what is moved before the next run may be kept twice", "err", err)
+		}
+	}
 	if err != nil {
 		discard(r.copies)
 		// The other end learns that it is over; it may be gone already.
@@ -115,6 +120,8 @@ type run struct {
 
 	view      *view
 	localOnly map[maildir.Sum]maildir.Name
+	placed    *placed               // nil in a dry run
+	theirs    map[string]bool       // what the other end's changes make; nil until it is asked for
 	empty     map[maildir.Name]bool // empty files to be replaced
 	jobs      []job
 	copies    []arrival
@@ -164,6 +171,11 @@ func (r *run) do(ctx context.Context) error {
 		return err
 	}
 	r.total = len(r.actions)
+	if !r.opt.DryRun {
+		if r.placed, err = readPlaced(r.opt.Files); err != nil {
+			r.log.Warn("the list of what a run that was cut put in place can't be read", "err", err)
+		}
+	}
 	r.step(Transfer)
 	if !r.opt.DryRun {
 		if err := r.applyAll(ctx); err != nil {
@@ -209,6 +221,7 @@ func (r *run) alreadyHere(ctx context.Context, a *delta.Action) (bool, error) {
 }
 
 func (r *run) readActions(ctx context.Context) error {
+	var size int64
 	for {
 		a, err := r.conn.ReadAction()
 		switch {
@@ -220,21 +233,28 @@ func (r *run) readActions(ctx context.Context) error {
 			return lost("receive the changes", err)
 		case a.Kind == delta.Fail:
 			return fault.New(fault.RemoteFailed, "scan at the other end", "", errors.New(a.Text))
-		case len(r.actions) >= maxActions:
+		case len(r.actions) >= maxActions, size > maxActionBytes:
 			return fault.New(fault.Protocol, "receive the changes", "", errors.New("more changes than any mailbox has"))
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		r.actions = append(r.actions, &a)
+		size += int64(len(a.Src)+len(a.Dst)) + actionBytes
 		if r.opt.Told != nil {
 			r.opt.Told(a)
 		}
 	}
 }
 
-// maxActions bounds what is kept of the other end's changes.
-const maxActions = 8 << 20
+// What is kept of the other end's changes is bounded by their number, and by the
+// memory they take.
+const (
+	maxActions  = 8 << 20
+	actionBytes = 192 // of one, beside its names
+)
+
+var maxActionBytes int64 = 1 << 30 // a variable for tests
 
 // applyAll brings the mailbox to the state the actions describe, durably.
 func (r *run) applyAll(ctx context.Context) error {

@@ -225,3 +225,18 @@ func mutate(t *testing.T, e *end, from int) {
 	check(e.box.EditHeader(all[from+5], "X-Label", "done"))
 	check(e.box.EditBody(all[from+6], "edited\n"))
 }
+
+// A line throttled to single bytes carries the same.
+func TestDrippingLine(t *testing.T) {
+	t.Parallel()
+	server, client := newEnd(t, "server"), newEnd(t, "client")
+	generate(t, server, 12)
+	for _, ends := range [][2]*end{{server, client}, {client, server}} {
+		if _, _, serr, aerr := sendOver(t, ends[0], ends[1], nil, synctest.Drip); serr != nil || aerr != nil {
+			t.Fatalf("serve: %v; apply: %v", serr, aerr)
+		}
+	}
+	if d := synctest.DiffNames(server.census(), client.census()); d != "" {
+		t.Errorf("server and client differ:\n%s", d)
+	}
+}

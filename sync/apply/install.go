@@ -96,6 +96,9 @@ func (in *installer) install(batch []arrival) error {
 	if err := durable.Flush(files); err != nil {
 		return fault.New(maildir.KindOf(err), "write", batch[0].temp.Folder.Path, err)
 	}
+	if err := in.run.placed.add(batch); err != nil {
+		in.run.log.Warn("what is put in place is not listed: what is moved before the next run may be kept twice", "err", err)
+	}
 	dirty := make(maildir.Dirs)
 	for _, a := range batch {
 		if err := in.place(a, dirty); err != nil {

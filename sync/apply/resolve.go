@@ -54,6 +54,9 @@ func (r *run) add(ctx context.Context, a *delta.Action, dst maildir.Name) error 
 	if done, err := r.settle(ctx, a, dst); done || err != nil {
 		return err
 	}
+	if done, err := r.movedMeanwhile(ctx, a, dst); done || err != nil {
+		return err
+	}
 	return r.fetch(a, dst)
 }
 

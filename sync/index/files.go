@@ -24,6 +24,10 @@ func (f Files) New() string { return f.DB + ".new" }
 // Patch is the received difference between the two.
 func (f Files) Patch() string { return f.DB + ".xdelta" }
 
+// Placed lists what was put in the mailbox and is not yet in the state; it is there
+// after a run that was cut.
+func (f Files) Placed() string { return f.DB + ".placed" }
+
 func (f Files) mtime() string    { return f.DB + ".mtime" }
 func (f Files) mtimeNew() string { return f.DB + ".mtime.new" }
 

@@ -1,0 +1,147 @@
+package apply
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"smd-applet/sync/delta"
+	"smd-applet/sync/index"
+	"smd-applet/sync/maildir"
+)
+
+// placed is the list of what was put in place and not yet agreed on, beside the
+// db-file. It is there after a run that was cut: a person may move one of these
+// messages before the next run, which by this list takes it for the same message,
+// and not for two. It is not made durable: what a power cut takes of it costs a
+// second copy at worst.
+type placed struct {
+	path  string
+	sums  map[maildir.Name]maildir.Sum // of earlier runs
+	names map[maildir.Sum]maildir.Name
+	file  *os.File // nil until something is put in place
+}
+
+// maxPlaced bounds the list, in messages.
+const maxPlaced = 1 << 20
+
+func readPlaced(files index.Files) (*placed, error) {
+	p := &placed{path: files.Placed(), sums: make(map[maildir.Name]maildir.Sum), names: make(map[maildir.Sum]maildir.Name)}
+	f, err := os.Open(p.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return p, nil
+	}
+	if err != nil {
+		return p, err
+	}
+	defer f.Close()
+	for s := bufio.NewScanner(f); s.Scan() && len(p.sums) < maxPlaced; {
+		var header, body, text string
+		if _, err := fmt.Sscanf(s.Text(), "%s %s %q", &header, &body, &text); err != nil {
+			continue // the end of what a crash left
+		}
+		name, err := maildir.ParseName(text)
+		var sum maildir.Sum
+		if err == nil {
+			sum.Header, err = maildir.ParseDigest(header)
+		}
+		if err == nil {
+			sum.Body, err = maildir.ParseDigest(body)
+		}
+		if err == nil {
+			p.sums[name], p.names[sum] = sum, name
+		}
+	}
+	return p, nil
+}
+
+// add lists a batch that is about to be put in place.
+func (p *placed) add(batch []arrival) error {
+	var lines strings.Builder
+	for _, a := range batch {
+		if a.was == nil {
+			fmt.Fprintf(&lines, "%s %s %q\n", a.action.Sum.Header, a.action.Sum.Body, a.to.String())
+		}
+	}
+	if lines.Len() == 0 {
+		return nil
+	}
+	if p.file == nil {
+		f, err := os.OpenFile(p.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
+		if err != nil {
+			return err
+		}
+		p.file = f
+	}
+	_, err := p.file.WriteString(lines.String())
+	return err
+}
+
+// close ends the list, and removes it when all of it was agreed on.
+func (p *placed) close(agreedOn bool) error {
+	var err error
+	if p.file != nil {
+		err = p.file.Close()
+	}
+	if agreedOn && (p.file != nil || len(p.sums) > 0) {
+		if gone := os.Remove(p.path); !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
+	}
+	p.file = nil
+	return err
+}
+
+// movedMeanwhile handles a new message of the other end's that a run that was cut
+// put in place here, where either end moved it since; else it returns false.
+func (r *run) movedMeanwhile(ctx context.Context, a *delta.Action, dst maildir.Name) (bool, error) {
+	if r.placed == nil {
+		return false, nil
+	}
+	if sum, listed := r.placed.sums[dst]; listed && sum == a.Sum {
+		// It is not where it was put: moved here, if this end has it. The next push
+		// tells the other end.
+		_, moved, err := r.elsewhere(ctx, a.Sum)
+		return moved, err
+	}
+	src, listed := r.placed.names[a.Sum]
+	if !listed || r.tells(src) {
+		return false, nil
+	}
+	have, ok, err := r.view.find(ctx, src)
+	if err == nil && !ok {
+		have, ok, err = r.elsewhere(ctx, a.Sum) // moved to two places: the other end's wins
+	}
+	if !ok || err != nil {
+		return false, err
+	}
+	if _, agreedOn := r.old.Lookup(have.String()); agreedOn {
+		return false, nil
+	}
+	sum, ok, damaged, err := r.view.sum(have)
+	if err != nil || !ok || damaged || sum != a.Sum {
+		return false, err
+	}
+	err = r.rename(ctx, have, moved(src, have, dst))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil // it went away between the look and the move: it is fetched
+	}
+	return err == nil, err
+}
+
+// tells reports whether one of the other end's changes makes a message of that name.
+func (r *run) tells(n maildir.Name) bool {
+	if r.theirs == nil {
+		r.theirs = make(map[string]bool, len(r.actions))
+		for _, a := range r.actions {
+			if a.Kind != delta.Delete {
+				r.theirs[a.Dst] = true
+			}
+		}
+	}
+	return r.theirs[n.String()]
+}
