@@ -60,7 +60,16 @@ func (x *external) translate(folder string) (string, error) {
 	cmd.Stdin = strings.NewReader(folder + "/cur\n")
 	var out, said answer
 	cmd.Stdout, cmd.Stderr = &out, &said
-	err := program.Run(context.Background(), x.patience, cmd)
+	to, err := read(&out, &said, program.Run(context.Background(), x.patience, cmd))
+	if err != nil {
+		return "", err
+	}
+	x.answered[folder] = to
+	return to, nil
+}
+
+// read takes the folder from a translator's answer, which ended with err.
+func read(out, said *answer, err error) (string, error) {
 	first, more, _ := strings.Cut(out.String(), "\n")
 	switch {
 	case out.tooLong:
@@ -76,7 +85,6 @@ func (x *external) translate(folder string) (string, error) {
 	if !ok {
 		return "", fmt.Errorf("the translator answers %q, which does not end in /cur", first)
 	}
-	x.answered[folder] = to
 	return to, nil
 }
 
