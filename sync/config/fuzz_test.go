@@ -10,8 +10,11 @@ import (
 // FuzzSettings: whatever a configuration sets, what comes of it is within bounds.
 func FuzzSettings(f *testing.F) {
 	for _, s := range [][6]string{
-		{"mail", "laptop", "Mail", "", "25%", "500k"}, {"localhost", "a b", "Mail Mail/a", "*x* Mail/y", "0", "9999999999G"},
-		{"-oProxyCommand=x", "../a", "Mail%20x ~", "[", "-1", "-5"}, {"", "", "", "", "200%", "k"}, {"a@b", "c", "/etc", "a\nb", "1e9", "1.5M"},
+		{"mail", "laptop", "Mail", "", "25%", "500k"},
+		{"localhost", "a b", "Mail Mail/a", "*x* Mail/y", "0", "9999999999G"},
+		{"-oProxyCommand=x", "../a", "Mail%20x ~", "[", "-1", "-5"},
+		{"", "", "", "", "200%", "k"},
+		{"a@b", "c", "/etc", "a\nb", "1e9", "1.5M"},
 	} {
 		f.Add(s[0], s[1], s[2], s[3], s[4], s[5])
 	}

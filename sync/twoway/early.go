@@ -93,7 +93,8 @@ func (r *run) wantedEarly(hints []hint) ([]hint, error) {
 			if agreedOn || c.Kind != reconcile.New || c.Sum == agreed.Unread || r.end.Tracker.HasNew(c.Key.Folder) {
 				continue
 			}
-			// One that was flagged there meanwhile was told of twice: the last word counts.
+			// Of one that is told of twice, as it was before and after it was flagged, the
+			// last word counts.
 			wanted = slices.DeleteFunc(wanted, func(before hint) bool { return before.change.Key == c.Key })
 			wanted = append(wanted, h)
 		}

@@ -100,43 +100,6 @@ func TestEarlyArrivalIsKeptOnce(t *testing.T) {
 	}
 }
 
-// TestHintsOfOneMessage has a message be told of twice, before and after it was
-// flagged, until the run begins that both hints wait for.
-func TestHintsOfOneMessage(t *testing.T) {
-	t.Parallel()
-	p := newPair(t)
-	for _, s := range []*side{p.client, p.side} {
-		if err := s.box.AddFolder("."); err != nil {
-			t.Fatal(err)
-		}
-	}
-	watch := observe(p.side.home)
-	line, err := p.resident(t.Context(), observe(p.client.home), watch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := line.run(t.Context(), p.opt); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := p.side.box.Deliver("."); err != nil {
-		t.Fatal(err)
-	}
-	for _, deed := range []string{"", "flag"} {
-		p.side.do(deed)
-		watch.nudge()
-		<-line.client.Changed()
-	}
-	for range 2 {
-		if res, err := line.run(t.Context(), p.opt); err != nil || res.Again {
-			t.Fatalf("%v, %+v", err, res)
-		}
-	}
-	if err := line.close(); err != nil {
-		t.Error(err)
-	}
-	p.once("in the end")
-}
-
 // TestMovedAfterACutIsKeptOnce cuts the line after each frame while a message goes
 // over it; then it is flagged or moved at one end, or at both.
 func TestMovedAfterACutIsKeptOnce(t *testing.T) {
