@@ -43,65 +43,21 @@ func typedIn(t *testing.T, page string) []string {
 	return all
 }
 
-// imapServer is a mailbox that a real Dovecot keeps, spoken to on a pipe: it
-// needs neither a port nor a login.
-type imapServer struct {
-	t      *testing.T
-	home   string
-	script string // that starts it
-}
-
-// newIMAPServer makes Dovecot serve home/Maildir.
-func newIMAPServer(t *testing.T, home string) *imapServer {
-	t.Helper()
-	const imap = "/usr/lib/dovecot/imap"
-	if _, err := os.Stat(imap); err != nil {
-		synctest.Missing(t, imap, "dovecot-imapd")
-	}
-	user := os.Getenv("USER")
-	dir := t.TempDir()
-	identity := ""
-	if os.Getuid() == 0 { // Dovecot serves no root
-		user, identity = "nobody", "mail_uid = nobody\nmail_gid = nogroup\n"
-		for d := dir; d != "/"; d = filepath.Dir(d) {
-			run(t, "chmod", "a+rx", d)
-		}
-		for d := home; d != "/"; d = filepath.Dir(d) {
-			run(t, "chmod", "a+rx", d)
-		}
-	}
-	config := filepath.Join(dir, "dovecot.conf")
-	writeFile(t, config, "protocols = imap\nbase_dir = "+dir+"/run\nstate_dir = "+dir+"/state\nlog_path = /dev/stderr\nssl = no\n"+
-		"mail_location = maildir:~/Maildir\nnamespace inbox {\n  inbox = yes\n  separator = .\n}\nfirst_valid_uid = 1\nfirst_valid_gid = 1\n"+identity)
-	s := &imapServer{t: t, home: home, script: filepath.Join(dir, "imap")}
-	writeFile(t, s.script, fmt.Sprintf("#!/bin/sh\nexec env HOME=%s USER=%s %s -c %s\n", home, user, imap, config))
-	run(t, "chmod", "755", s.script)
-	s.owned("nobody")
-	return s
-}
-
-// owned gives the server's mail to a user, where this is root.
-func (s *imapServer) owned(by string) {
-	if os.Getuid() == 0 {
-		run(s.t, "chown", "-R", by, s.home)
-	}
-}
-
 var imapFlags = map[rune]string{'S': `\Seen`, 'F': `\Flagged`, 'R': `\Answered`, 'D': `\Draft`}
 
 // fill appends the messages of a Maildir++ by IMAP.
-func (s *imapServer) fill(from *synctest.Mailbox) {
-	s.t.Helper()
+func (f *former) fill(from *synctest.Mailbox) {
+	f.t.Helper()
 	all, err := from.Messages("")
 	if err != nil {
-		s.t.Fatal(err)
+		f.t.Fatal(err)
 	}
 	var said bytes.Buffer
 	made := make(map[string]bool)
 	for i, name := range all {
 		content, err := os.ReadFile(from.Path(name))
 		if err != nil {
-			s.t.Fatal(err)
+			f.t.Fatal(err)
 		}
 		folder := strings.TrimPrefix(filepath.Dir(filepath.Dir(name)), ".")
 		if folder == "" {
@@ -121,11 +77,11 @@ func (s *imapServer) fill(from *synctest.Mailbox) {
 		fmt.Fprintf(&said, "a%d APPEND \"%s\" (%s) {%d+}\r\n%s\r\n", i, folder, strings.Join(flags, " "), len(content), content)
 	}
 	said.WriteString("z LOGOUT\r\n")
-	cmd := exec.Command(s.script)
+	cmd := exec.Command(f.imap.Script)
 	cmd.Stdin = &said
 	out, err := cmd.Output()
 	if n := bytes.Count(out, []byte("Append completed")); err != nil || n != len(all) {
-		s.t.Fatalf("Dovecot took %d of %d messages: %v: %s", n, len(all), err, out[max(0, len(out)-2000):])
+		f.t.Fatalf("Dovecot took %d of %d messages: %v: %s", n, len(all), err, out[max(0, len(out)-2000):])
 	}
 }
 
@@ -149,7 +105,7 @@ func writeFile(t *testing.T, path, content string) {
 // former is a laptop whose mail another program kept until now, with notmuch.
 type former struct {
 	*laptop
-	imap  *imapServer
+	imap  *synctest.IMAP
 	tree  string // below the home
 	typed int    // commands a person typed
 }
@@ -169,7 +125,7 @@ func newFormer(t *testing.T, messages int) *former {
 	if err := os.Remove(filepath.Join(f.server, "Mail")); err != nil {
 		t.Fatal(err)
 	}
-	f.imap = newIMAPServer(t, f.server)
+	f.imap = synctest.NewIMAP(t, f.server, "Maildir")
 	seed := synctest.OpenMailbox(filepath.Join(t.TempDir(), "seed"), "seed")
 	if _, err := synctest.Generate(seed.Root, synctest.Options{Seed: 77, Messages: messages, Folders: 12, Tiny: true}); err != nil {
 		t.Fatal(err)
@@ -188,7 +144,7 @@ func newFormer(t *testing.T, messages int) *former {
 			writeFile(t, seed.Path(name), string(messageID.ReplaceAll(content, nil)))
 		}
 	}
-	f.imap.fill(seed)
+	f.fill(seed)
 	f.local = synctest.OpenMailbox(filepath.Join(f.home, f.tree), "laptop")
 	f.there = synctest.OpenMailbox(filepath.Join(f.server, "Maildir"), "server")
 	return f
@@ -236,7 +192,7 @@ func (f *former) offlineIMAP() {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		f.t.Fatalf("offlineimap: %v: %s", err, out)
 	}
-	f.imap.owned("root")
+	f.imap.Owned(f.t, "root")
 }
 
 func (f *former) offlineIMAPConfig() {
@@ -258,7 +214,7 @@ localfolders = ~/Maildir/Anarcat
 [Repository RemoteAnarcat]
 type = IMAP
 remotehost = mailhost
-preauthtunnel = `+f.imap.script+`
+preauthtunnel = `+f.imap.Script+`
 folderfilter = lambda name: name not in [
     'Koumbit', 'Spam.Old']
 `)
@@ -275,7 +231,7 @@ const patience = 5000
 func (f *former) likeOfflineIMAP() {
 	f.t.Helper()
 	f.offlineIMAPConfig()
-	f.imap.owned("root")
+	f.imap.Owned(f.t, "root")
 	all, err := f.there.Messages("")
 	if err != nil {
 		f.t.Fatal(err)
@@ -518,7 +474,7 @@ func (f *former) mbsync() {
 	}
 	// Through pipes: on a socket Dovecot awaits a login process. They end with a LOGOUT.
 	writeFile(f.t, filepath.Join(f.home, ".mbsyncrc"), `IMAPAccount mailhost
-Tunnel "sed -u /LOGOUT/q | `+f.imap.script+` | cat"
+Tunnel "sed -u /LOGOUT/q | `+f.imap.Script+` | cat"
 
 IMAPStore far
 Account mailhost
@@ -543,7 +499,7 @@ SyncState *
 	if out, err := cmd.CombinedOutput(); err != nil {
 		f.t.Fatalf("mbsync: %v: %s", err, out)
 	}
-	f.imap.owned("root")
+	f.imap.Owned(f.t, "root")
 }
 
 // refusedWhileMbsyncRuns has a real mbsync in the middle of its work, and nothing
@@ -557,7 +513,7 @@ func (f *former) refusedWhileMbsyncRuns(command string) {
 	held := filepath.Join(f.t.TempDir(), "held")
 	rc := filepath.Join(f.home, "held.rc")
 	writeFile(f.t, rc, strings.Replace(string(usual), "sed -u /LOGOUT/q", "sed -u '/ SELECT /e touch "+held+"; exec sleep 600'", 1))
-	f.imap.owned("nobody")
+	f.imap.Owned(f.t, "nobody")
 	cmd := exec.Command("mbsync", "-c", rc, "-a")
 	cmd.Env = f.env
 	running := desktoptest.Launch(f.t, cmd)
@@ -574,7 +530,7 @@ func (f *former) refusedWhileMbsyncRuns(command string) {
 		f.t.Errorf("while mbsync runs: %s", said)
 	}
 	running.Stop()
-	f.imap.owned("root")
+	f.imap.Owned(f.t, "root")
 	if err := os.Remove(rc); err != nil {
 		f.t.Fatal(err)
 	}
