@@ -7,10 +7,12 @@
 # make packages-test   the deb in a Debian of its own; needs root and a mirror
 # make pictures  docs/images anew
 # make crash [NTH=1]   dies at every (n-th) step of every session, at either end
-# make fuzz [FUZZTIME=30s], make bench, make cover
+# make fuzz [FUZZTIME=30s], make cover
+# make bench [BENCH='-n 100000']   whole runs beside other tools, in 20 minutes; writes docs/performance.md
+# make bench-micro   Go's benchmarks of the parts
+# make bench-check   the hot paths, compared with bench/baseline.txt; make bench-baseline records that anew
 # make reliability [NTH=25] [OVERLAPS=1000] [OPERATIONS=3]   tries to lose mail, for hours; writes docs/reliability.md
 # make vulnerabilities   asks vuln.go.dev about what is linked in
-# make bench-scenarios [BENCH='-n 100000']   whole runs beside other tools; writes docs/performance.md
 
 PREFIX   ?= /usr/local
 OUTPUT   ?= bin/smd-applet
@@ -34,7 +36,7 @@ export GOFLAGS += -buildvcs=false
 
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-.PHONY: demo test build install pictures packages packages-test release fuzz bench bench-scenarios reliability vulnerabilities crash cover clean
+.PHONY: demo test build install pictures packages packages-test release fuzz bench bench-micro bench-check bench-baseline reliability vulnerabilities crash cover clean
 
 demo: build
 	bin/smd-applet demo
@@ -105,12 +107,28 @@ reliability:
 vulnerabilities:
 	go run golang.org/x/vuln/cmd/govulncheck@latest $(TAGS) ./...
 
+# What is not installed is left out, and the report says so. With more messages it
+# takes long: give it the time, as in BENCH='-n 100000 -budget 3h -limit 1h'.
 bench:
+	go run $(TAGS) ./bench -o docs/performance.md $(BENCH)
+
+bench-micro:
 	go test $(TAGS) -run '^$$' -bench . -benchmem ./...
 
-# With more messages it takes long: half an hour for 100,000.
-bench-scenarios:
-	go run $(TAGS) ./bench -o docs/performance.md $(BENCH)
+# The hot paths: scan, hash, parse, reconcile, encode; and what tells how fast the
+# machine is. Nothing else should run meanwhile.
+HOT := go test $(TAGS) -short -run '^$$' -benchmem -count 6 -benchtime 300ms \
+	-bench '^Benchmark(Reference|Scan|SplitName|Hasher|Reconcile|ParseAction|Bodies|Listing|Encode|Decode)$$' -p 1 \
+	./bench/regress ./sync/maildir ./sync/agreed ./sync/reconcile ./sync/wire/smd1 ./sync/wire/smd2 ./sync/vcdiff
+
+bench-check:
+	@mkdir -p bin
+	$(HOT) > bin/bench.txt || { cat bin/bench.txt; exit 1; }
+	go run ./bench/regress "$$(cd packaging/tools && go tool -n benchstat)" bench/baseline.txt bin/bench.txt
+
+bench-baseline:
+	$(HOT) > bench/baseline.txt.new
+	mv bench/baseline.txt.new bench/baseline.txt
 
 cover:
 	go test $(TAGS) -coverprofile cover.out ./...

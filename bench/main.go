@@ -1,75 +1,136 @@
 //go:build linux
 
 // Bench measures whole runs of the program, as it is released, over a real sshd
-// on loopback, beside standard tools on the same mailbox: what docs/performance.md
+// on loopback, beside other tools on the same mailbox: what docs/performance.md
 // says is what it found. Run it with
 //
-//	make bench-scenarios
+//	make bench
 //
 // Figures of two runs of it don't compare: machines differ, and so do their hours.
 // What it tells are ratios within one run.
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
 // options are what a person may choose.
 type options struct {
 	messages, folders int
+	slowMessages      int
 	tiny              bool
 	repeat            int
+	enough            time.Duration
 	deliveries        int
-	roundTrip         time.Duration
+	rtts              []time.Duration
 	idle              time.Duration
-	only              string
+	agents            []int
+	cold              bool
+	only, peerNames   []string
 	against           string
+	limit, budget     time.Duration
 	dir, output       string
 }
 
 func main() {
-	if len(os.Args) > 2 && os.Args[1] == asWitness {
-		os.Exit(bearWitness(os.Args[2], os.Args[3:]))
+	if len(os.Args) > 3 && (os.Args[1] == asWitness || os.Args[1] == throughPipes) {
+		os.Exit(bearWitness(os.Args[1] == throughPipes, os.Args[2], os.Args[3:]))
 	}
-	var o options
-	flag.IntVar(&o.messages, "n", 20_000, "messages in the mailbox")
-	flag.IntVar(&o.folders, "folders", 60, "folders in the mailbox")
-	flag.BoolVar(&o.tiny, "tiny", false, "messages of a few hundred bytes")
-	flag.IntVar(&o.repeat, "repeat", 3, "how often each thing is done; the median counts")
-	flag.IntVar(&o.deliveries, "deliveries", 200, "messages delivered to measure latency")
-	flag.DurationVar(&o.roundTrip, "rtt", 50*time.Millisecond, "round-trip latency of the slow line")
-	flag.DurationVar(&o.idle, "idle", 20*time.Second, "how long idleness is watched")
-	flag.StringVar(&o.only, "only", "", "scenarios to run, by "+strings.Join(names(), ", ")+"; all when empty")
-	flag.StringVar(&o.against, "against", "", "another build of smd-applet, to be measured beside this one")
-	flag.StringVar(&o.dir, "dir", "", "where the mailboxes are made; the system's temporary directory when empty")
-	flag.StringVar(&o.output, "o", "", "a Markdown file to write the report to")
-	flag.Parse()
-	if err := run(o); err != nil {
+	o, err := parse(os.Args[1:])
+	if err == nil {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+		err = run(ctx, o)
+		stop()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// scenario is one thing that is measured.
+func parse(args []string) (o options, err error) {
+	f := flag.NewFlagSet("bench", flag.ExitOnError)
+	f.IntVar(&o.messages, "n", 20_000, "messages in the mailbox")
+	f.IntVar(&o.slowMessages, "slow", 1000, "messages in the mailbox of the slow peers")
+	f.IntVar(&o.folders, "folders", 60, "folders in the mailbox")
+	f.BoolVar(&o.tiny, "tiny", false, "messages of a few hundred bytes")
+	f.IntVar(&o.repeat, "repeat", 3, "how often each thing is done; the median counts")
+	f.DurationVar(&o.enough, "enough", 10*time.Second, "what took so long in all is not repeated")
+	f.IntVar(&o.deliveries, "deliveries", 500, "messages delivered to measure latency")
+	f.DurationVar(&o.idle, "idle", 20*time.Second, "how long idleness is watched")
+	f.BoolVar(&o.cold, "cold", true, "measure with cold caches too, where this is root")
+	f.StringVar(&o.against, "against", "", "another build of smd-applet, to be measured beside this one")
+	f.DurationVar(&o.limit, "limit", 2*time.Minute, "how long one run of a peer may take")
+	f.DurationVar(&o.budget, "budget", 18*time.Minute, "after this the peers are left out of what is still to do")
+	f.StringVar(&o.dir, "dir", "", "where the mailboxes are made; the system's temporary directory when empty")
+	f.StringVar(&o.output, "o", "", "a Markdown file to write the report to; its plots go to images beside it")
+	rtts := f.String("rtt", "0,20ms,100ms", "round-trip latencies of the line")
+	agents := f.String("agents", "1,10,100", "how many agents run on one machine")
+	only := f.String("only", "", "scenarios to run, by "+strings.Join(names(), ", ")+"; all when empty")
+	peers := f.String("peers", "", "the peers to measure, by the names in the tables; all when empty")
+	_ = f.Parse(args) // it ends the program itself
+	for _, word := range split(*rtts) {
+		d, err := time.ParseDuration(word)
+		if word == "0" {
+			d, err = 0, nil
+		}
+		if err != nil {
+			return o, fmt.Errorf("-rtt: %w", err)
+		}
+		o.rtts = append(o.rtts, d)
+	}
+	for _, word := range split(*agents) {
+		var n int
+		if _, err := fmt.Sscan(word, &n); err != nil || n < 1 {
+			return o, fmt.Errorf("-agents: %q is no number of agents", word)
+		}
+		o.agents = append(o.agents, n)
+	}
+	o.only, o.peerNames = split(*only), split(*peers)
+	for _, name := range o.only {
+		if !slices.Contains(names(), name) {
+			return o, fmt.Errorf("there is no scenario %q", name)
+		}
+	}
+	if len(o.rtts) == 0 || o.messages < 200 || o.repeat < 1 {
+		return o, fmt.Errorf("it takes a round-trip latency, 200 messages and one repetition at least")
+	}
+	return o, nil
+}
+
+func split(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
+}
+
+// scenario is one thing that is measured, for all who keep one mailbox.
 type scenario struct {
-	name string
-	run  func(*stage) error
+	name  string
+	run   func(*field) error
+	where func(*field) bool // where it makes sense; nil: everywhere
 }
 
 // Each begins with what the ones before it left in step.
 var scenarios = []scenario{
-	{"first", firstSync},
-	{"nothing", nothingToDo},
-	{"resident", resident},
-	{"delivery", delivery},
-	{"flags", flags},
-	{"moves", moves},
-	{"idle", idle},
+	{name: "first", run: firstSync},
+	{name: "nothing", run: nothingToDo},
+	{name: "new", run: newMessages},
+	{name: "day", run: day},
+	{name: "flags", run: flags},
+	{name: "moves", run: moves},
+	{name: "deletions", run: deletions},
+	{name: "delivery", run: delivery},
+	{name: "idle", run: idle, where: (*field).large},
+	{name: "cold", run: coldCache, where: (*field).large},
+	{name: "calls", run: calls, where: (*field).large},
+	{name: "agents", run: agents, where: (*field).large},
 }
 
 func names() []string {
@@ -80,31 +141,22 @@ func names() []string {
 	return list
 }
 
-func run(o options) (err error) {
-	chosen := names()
-	if o.only != "" {
-		chosen = strings.Split(o.only, ",")
-		for _, name := range chosen {
-			if !slices.Contains(names(), name) {
-				return fmt.Errorf("there is no scenario %q", name)
-			}
-		}
-	}
-	s, err := setUp(o)
+func run(ctx context.Context, o options) (err error) {
+	s, err := setUp(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = s.end(err) }()
-	for _, sc := range scenarios {
-		if !slices.Contains(chosen, sc.name) {
-			continue
-		}
-		if err := sc.run(s); err != nil {
-			return fmt.Errorf("%s: %w", sc.name, err)
+	for _, f := range s.fields {
+		for _, sc := range scenarios {
+			if len(o.only) > 0 && !slices.Contains(o.only, sc.name) || sc.where != nil && !sc.where(f) {
+				continue
+			}
+			if err := sc.run(f); err != nil {
+				return fmt.Errorf("%s: %w", sc.name, err)
+			}
 		}
 	}
-	if o.output == "" {
-		return nil
-	}
-	return s.report.write(o.output, s)
+	s.report.whole = true
+	return s.report.write(s)
 }

@@ -3,14 +3,17 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -23,18 +26,40 @@ import (
 // that the parent has to be small.
 const asWitness = "witness"
 
+// throughPipes is the first argument of a witness that gives the program pipes: some
+// (Dovecot's imap) take the socket that sshd gives for another kind of caller.
+const throughPipes = "witness-through-pipes"
+
 // use is what a program and those it started needed.
 type use struct {
-	Pid  int           // of the program
-	Done bool          // the figures below are there
-	CPU  time.Duration // user and system
-	Peak int64         // resident bytes, of the largest process
+	Pid   int           // of the program
+	Done  bool          // the figures below are there
+	CPU   time.Duration // user and system
+	Peak  int64         // resident bytes, of the largest process
+	Reads int64         // calls that read, from files and from lines (/proc/PID/io)
 }
 
-func bearWitness(dir string, argv []string) int {
+func bearWitness(pipes bool, dir string, argv []string) int {
 	signal.Ignore(syscall.SIGHUP, syscall.SIGPIPE)
+	if _, err := os.Stat(traceWanted(dir)); err == nil {
+		argv = traced(dir, argv)
+	}
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	if pipes {
+		// The caller may hold the line open when the program has ended: what reads it
+		// ends with this process.
+		cmd.Stdin, cmd.Stdout = nil, struct{ io.Writer }{os.Stdout}
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			return 127
+		}
+		go func() {
+			_, _ = io.Copy(in, os.Stdin) // the program ends before its caller does
+			in.Close()
+		}()
+	}
 	if err := cmd.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return 127
@@ -42,9 +67,12 @@ func bearWitness(dir string, argv []string) int {
 	file := filepath.Join(dir, strconv.Itoa(os.Getpid()))
 	u := use{Pid: cmd.Process.Pid}
 	failed := u.write(file)
-	// What is passed on would otherwise stay open here and hide the program's end.
-	os.Stdin.Close()
-	os.Stdout.Close()
+	if !pipes {
+		// What is passed on would otherwise stay open here and hide the program's end.
+		os.Stdin.Close()
+		os.Stdout.Close()
+	}
+	u.Reads = readsAtEnd(u.Pid)
 	_ = cmd.Wait() // its status is passed on
 	u.Done = true
 	u.CPU = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
@@ -53,7 +81,29 @@ func bearWitness(dir string, argv []string) int {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return 1
 	}
-	return cmd.ProcessState.ExitCode()
+	if status := cmd.ProcessState.ExitCode(); status >= 0 {
+		return status
+	}
+	return 1 // by a signal
+}
+
+// readsAtEnd waits for the end of a process and counts what it and those it waited
+// for have read; 0 where the system does not tell.
+func readsAtEnd(pid int) int64 {
+	for {
+		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			break
+		}
+	}
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
+	for line := range strings.Lines(string(text)) {
+		if number, ok := strings.CutPrefix(line, "syscr: "); ok {
+			n, _ := strconv.ParseInt(strings.TrimSpace(number), 10, 64)
+			return n
+		}
+	}
+	return 0
 }
 
 // write replaces the file at once: it is read meanwhile.
@@ -89,9 +139,9 @@ func witnessed(dir string) ([]use, error) {
 
 // ended waits for the end of all programs a directory tells of, adds them up and
 // forgets them.
-func ended(dir string) (use, error) {
+func ended(ctx context.Context, dir string) (use, error) {
 	var sum use
-	err := until("the programs at "+dir+" have ended", func() (bool, error) {
+	err := until(ctx, "the programs at "+dir+" have ended", func() (bool, error) {
 		all, err := witnessed(dir)
 		sum = use{Done: true}
 		for _, u := range all {
@@ -99,21 +149,19 @@ func ended(dir string) (use, error) {
 				return false, err
 			}
 			sum.CPU += u.CPU
+			sum.Reads += u.Reads
 			sum.Peak = max(sum.Peak, u.Peak)
 		}
 		return true, err
 	})
-	if err != nil {
-		return sum, err
-	}
-	return sum, errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700))
+	return sum, errors.Join(err, os.RemoveAll(dir), os.Mkdir(dir, 0o700))
 }
 
 // patience is how long anything may take that should be there soon.
 const patience = time.Minute
 
 // until asks again and again until done says so.
-func until(what string, done func() (bool, error)) error {
+func until(ctx context.Context, what string, done func() (bool, error)) error {
 	limit := time.After(patience)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -124,6 +172,8 @@ func until(what string, done func() (bool, error)) error {
 		}
 		select {
 		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
 		case <-limit:
 			return fmt.Errorf("waited %s in vain until %s", patience, what)
 		}
@@ -139,4 +189,20 @@ func processCPU(pid int) (time.Duration, error) {
 		return 0, fmt.Errorf("processor time of process %d: %w", pid, err)
 	}
 	return time.Duration(t.Nano()), nil
+}
+
+// memory is a size that /proc tells of a process, in bytes: file is status or
+// smaps_rollup.
+func memory(pid int, file, field string) (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, file))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		if words := strings.Fields(line); len(words) > 1 && words[0] == field+":" {
+			kB, err := strconv.ParseInt(words[1], 10, 64)
+			return kB << 10, err
+		}
+	}
+	return 0, fmt.Errorf("process %d tells no %s", pid, field)
 }
