@@ -81,8 +81,9 @@ type migrationRecord struct {
 	Folders  map[string]string // the server's, by the old tree's
 	Excluded []string
 	Renamed  map[string]string
-	Tags     bool // are carried over
-	Config   bool // is written
+	Notmuch  string // what notmuch looked after when it began; empty where it is left alone
+	Tags     bool   // are carried over
+	Config   bool   // is ours: written, or about to be
 }
 
 const migrateHint = "run smd-applet migrate again: it goes on where it stopped"
@@ -142,12 +143,25 @@ func (s *Sessions) PlanMigration(ctx context.Context, m Migration, progress func
 		g.layout.Mode, g.layout.Unnamed = "", nil
 	}
 	g.plan = migrate.Make(g.both.Here, g.both.There, g.layout, g.folder)
-	g.tags, g.noTags = migrate.FindTags(ctx, s.Paths.Home, filepath.Join(s.Paths.Home, old), filepath.Join(s.Paths.Home, g.Into), g.dir)
+	g.tags, g.noTags = g.findTags(ctx, old)
 	if g.noTags != nil && !errors.Is(g.noTags, migrate.ErrNoTags) {
 		return nil, g.noTags
 	}
 	g.tell(old)
 	return g, nil
+}
+
+// findTags finds notmuch as it was when the migration began: a run that was cut may
+// have pointed it at the new tree already, or halfway.
+func (g *Migrator) findTags(ctx context.Context, old string) (*migrate.Tags, error) {
+	from, to := filepath.Join(g.Paths.Home, old), filepath.Join(g.Paths.Home, g.Into)
+	switch {
+	case g.record.Tags:
+		return nil, fmt.Errorf("%w any more: its tags are carried over", migrate.ErrNoTags)
+	case g.record.Tree && g.record.Notmuch != "":
+		return migrate.ResumeTags(g.Paths.Home, from, to, g.dir, g.record.Notmuch), nil
+	}
+	return migrate.FindTags(ctx, g.Paths.Home, from, to, g.dir)
 }
 
 func plainName(r rune) rune {
@@ -179,7 +193,7 @@ func (g *Migrator) folder(local string) string {
 
 // load reads what an earlier run of this migration left.
 func (g *Migrator) load(old string) error {
-	text, err := os.ReadFile(filepath.Join(g.dir, "record.json"))
+	text, err := os.ReadFile(g.recordFile())
 	switch {
 	case err == nil:
 		err = json.Unmarshal(text, &g.record)
@@ -224,7 +238,7 @@ func (g *Migrator) claim() string { return filepath.Join(g.dir, "growing") }
 func (g *Migrator) save() error {
 	err := durable.MkdirAll(g.dir, 0o700)
 	if err == nil {
-		err = durable.WriteFile(filepath.Join(g.dir, "record.json"), 0o600, func(w io.Writer) error { return json.NewEncoder(w).Encode(g.record) })
+		err = durable.WriteFile(g.recordFile(), 0o600, func(w io.Writer) error { return json.NewEncoder(w).Encode(g.record) })
 	}
 	if err != nil {
 		return fault.New(maildir.KindOf(err), "write", g.dir, err)
@@ -340,6 +354,9 @@ func (g *Migrator) Run(ctx context.Context, report func(Progress)) (out *Outcome
 	if err := g.build(ctx, report); err != nil {
 		return nil, err
 	}
+	if err := g.sweep(); err != nil {
+		return nil, err
+	}
 	before := g.both.Here
 	if err := g.Close(); err != nil {
 		return nil, err
@@ -362,6 +379,18 @@ func (g *Migrator) Run(ctx context.Context, report func(Progress)) (out *Outcome
 	return out, g.prove(ctx, before, out, report)
 }
 
+// sweep removes what a run that was cut left of files it was writing.
+func (g *Migrator) sweep() error {
+	for _, path := range append(migrate.TagFiles(g.dir), g.recordFile(), g.Paths.Config(g.Endpoint)) {
+		if err := durable.Sweep(path); err != nil {
+			return fault.New(maildir.KindOf(err), "remove what is left beside", path, err)
+		}
+	}
+	return nil
+}
+
+func (g *Migrator) recordFile() string { return filepath.Join(g.dir, "record.json") }
+
 func (g *Migrator) build(ctx context.Context, report func(Progress)) error {
 	if g.record.Tree {
 		return nil
@@ -373,6 +402,7 @@ func (g *Migrator) build(ctx context.Context, report func(Progress)) error {
 		if err := g.tags.Save(ctx); err != nil {
 			return err
 		}
+		g.record.Notmuch = g.tags.Root()
 	}
 	g.record.Mode, g.record.Folders, g.record.Excluded = g.layout.Mode, g.layout.Remote, g.layout.Unnamed
 	renamed, err := g.findRenamed()
@@ -439,7 +469,7 @@ func (g *Migrator) carryTags(ctx context.Context, out *Outcome) error {
 
 // configure writes the endpoint's configuration.
 func (g *Migrator) configure() error {
-	if g.record.Config {
+	if _, err := os.Stat(g.Paths.Config(g.Endpoint)); err == nil && g.record.Config {
 		return nil
 	}
 	if err := g.Paths.Make(); err != nil {
@@ -475,7 +505,7 @@ func (g *Migrator) configText() string {
 		there[i] = blank(there[i])
 	}
 	fmt.Fprintf(&b, "\n# What is no mail, or has no name on this side.\nEXCLUDE_LOCAL='%s/.notmuch/'\nEXCLUDE_REMOTE='%s'\n", blank(g.Into), strings.Join(there, " "))
-	if g.tags != nil {
+	if g.record.Notmuch != "" {
 		b.WriteString("\n# notmuch is told of what a sync changed.\nNOTMUCH=insert\n")
 	}
 	return b.String()

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -592,9 +593,21 @@ func (r *session) noProgram(op string, err error) *fault.Error {
 	f := fault.New(fault.RemoteProgram, op, r.endpoint.ServerName, err)
 	if !r.endpoint.LocalSync() {
 		f.Hint, f.HintArgs = "put it there: smd-applet deploy %s", []any{r.endpoint.ServerName}
-		f.Actions = []fault.Action{{Kind: fault.RunCommand, Arg: remote.Quote([]string{"smd-applet", "deploy", r.endpoint.ServerName})}}
+		f.Actions = []fault.Action{{Kind: fault.RunCommand, Arg: remote.Quote([]string{r.applet(), "deploy", r.endpoint.ServerName})}}
 	}
 	return f
+}
+
+// applet is what a shell here starts this program by.
+func (r *session) applet() string {
+	const name = "smd-applet"
+	beside := filepath.Join(filepath.Dir(r.Program), name)
+	if _, err := exec.LookPath(name); err != nil {
+		if _, err := exec.LookPath(beside); err == nil {
+			return beside
+		}
+	}
+	return name
 }
 
 func (r *session) limits() *guard.Limits {

@@ -88,6 +88,7 @@ type migrated struct {
 	here, there synctest.Census
 	tags        []string
 	files       []string
+	texts       [2]string // of both configurations
 }
 
 func (f *former) migrated() migrated {
@@ -105,6 +106,13 @@ func (f *former) migrated() migrated {
 	})
 	if err != nil {
 		f.t.Fatal(err)
+	}
+	for i, file := range []string{".smd/config.default", ".notmuch-config"} {
+		text, err := os.ReadFile(filepath.Join(f.home, file))
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		m.texts[i] = strings.ReplaceAll(string(text), f.home, "~")
 	}
 	return m
 }
@@ -133,7 +141,10 @@ func TestMigrateKilledAtEachStep(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("SMD_APPLET_CRASH")); err == nil {
 		all = eachNth(all, n)
 	} else {
-		all = eachNth(all, len(all)/3) // each takes seconds
+		// Each takes seconds. Between the record and the configuration it names is
+		// where a run once could not go on.
+		written := slices.IndexFunc(trace, func(s steps.Step) bool { return strings.Contains(s.Path, "/.config.default.tmp-") })
+		all = append(eachNth(all, len(all)/2), all[written])
 	}
 	t.Logf("%d steps, killed at %d of them", len(trace), len(all))
 	for _, d := range all {
@@ -161,6 +172,9 @@ func TestMigrateKilledAtEachStep(t *testing.T) {
 			}
 			if !slices.Equal(want.files, got.files) {
 				t.Errorf("files: %q\nwant %q", got.files, want.files)
+			}
+			if want.texts != got.texts {
+				t.Errorf("configurations: %s\nwant %s", got.texts, want.texts)
 			}
 			for path, was := range f.oldTree() {
 				if before[path] != was {

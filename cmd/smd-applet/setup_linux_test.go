@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"smd-applet/desktoptest"
 	"smd-applet/sync/synctest"
 )
 
@@ -284,4 +285,18 @@ func TestSetupRenewsAnOlderProgram(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	n.same()
+}
+
+// TestLoopOffersTheProgram: what popups and the menu offer has the command that puts
+// the program there.
+func TestLoopOffersTheProgram(t *testing.T) {
+	t.Parallel()
+	n := newNewcomer(t)
+	n.configured()
+	loop := desktoptest.Launch(t, n.command("loop"))
+	desktoptest.Until(t, "the loop offers to put the program there", func() bool {
+		out, _ := n.run("status", "--json") // the status says that something needs a person
+		return strings.Contains(out, `{"kind":"run","arg":"smd-applet deploy mailhost"}`)
+	})
+	loop.Stop()
 }

@@ -66,6 +66,15 @@ func FindTags(ctx context.Context, home, from, to, dir string) (*Tags, error) {
 	return t, nil
 }
 
+// ResumeTags is [FindTags] for a migration that was cut: root is what notmuch looked
+// after when it began.
+func ResumeTags(home, from, to, dir, root string) *Tags {
+	return &Tags{Home: home, Old: from, New: to, Dir: dir, root: root}
+}
+
+// Root is what notmuch looks after before it is switched, an absolute path.
+func (t *Tags) Root() string { return t.root }
+
 func resolved(path string) string {
 	if real, err := filepath.EvalSymlinks(path); err == nil {
 		return real
@@ -95,6 +104,12 @@ func otherMail(root string, trees ...string) (found string, err error) {
 	})
 	return found, err
 }
+
+// TagFiles are the files below a Dir that are written whole or not at all.
+func TagFiles(dir string) []string { return []string{keptConfig(dir)} }
+
+// keptConfig is the person's configuration of notmuch as it was.
+func keptConfig(dir string) string { return filepath.Join(dir, "notmuch-config.before") }
 
 func (t *Tags) dump() string   { return filepath.Join(t.Dir, "notmuch.dump") }
 func (t *Tags) config() string { return filepath.Join(t.Dir, "notmuch.config") }
@@ -222,7 +237,7 @@ func (t *Tags) Switch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	kept := filepath.Join(t.Dir, "notmuch-config.before")
+	kept := keptConfig(t.Dir)
 	if _, err := os.Stat(kept); errors.Is(err, fs.ErrNotExist) {
 		err = durable.WriteFile(kept, 0o600, func(w io.Writer) error {
 			_, err := w.Write(text)
