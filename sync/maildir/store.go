@@ -121,6 +121,27 @@ func (s *Store) Close() error {
 	return errors.Join(errs...)
 }
 
+// Check makes sure that the mailbox roots are still what their paths lead to: one may
+// have been moved away, replaced or mounted over since it was opened. Errors are of
+// kind [fault.FolderVanished].
+func (s *Store) Check() error {
+	for _, b := range s.boxes {
+		name := filepath.Join(s.home, b.Local)
+		was, err := b.root.Stat(".")
+		if err != nil {
+			return scanError(b.Local, err)
+		}
+		is, err := os.Stat(name)
+		if err != nil {
+			return scanError(b.Local, err)
+		}
+		if !os.SameFile(was, is) {
+			return fault.New(fault.FolderVanished, "look at", b.Local, errors.New("another directory took its place"))
+		}
+	}
+	return nil
+}
+
 // Home returns the directory the mailboxes are below.
 func (s *Store) Home() string { return s.home }
 

@@ -442,6 +442,9 @@ const maxLooks = 10
 // if it has one, again and again until nothing moves. Else one look might see a message
 // that moves where it was and where it went, or at neither place.
 func (e *End) look(ctx context.Context, w Watch, all bool) error {
+	if err := e.Store.Check(); err != nil {
+		return err
+	}
 	if w == nil {
 		return e.Tracker.Refresh(ctx, all)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"smd-applet/sync/fault"
 	"smd-applet/sync/synctest"
 	"smd-applet/sync/twoway"
 )
@@ -84,4 +85,61 @@ func TestDrippingLine(t *testing.T) {
 	p.client.change(0)
 	p.mustSync()
 	p.equal()
+}
+
+// A mailbox that is moved away, mounted over or restored while the line stays open ends
+// the run: nothing is done to what is no longer the mailbox, nor for its sake at the
+// other end. A new line finds what is there.
+func TestMailboxIsReplaced(t *testing.T) {
+	t.Parallel()
+	for _, end := range []string{"client", "server"} {
+		t.Run(end, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t)
+			generate(t, p.side, 20, 1)
+			p.mustSync()
+			s, other := p.client, p.side
+			if end == "server" {
+				s, other = p.side, p.client
+			}
+			line, err := p.resident(t.Context(), observe(p.client.home), observe(p.side.home))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := line.run(t.Context(), p.opt); err != nil {
+				t.Fatal(err)
+			}
+			want := other.census()
+			away := s.box.Root + ".away"
+			if err := os.Rename(s.box.Root, away); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Mkdir(s.box.Root, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := other.box.Deliver("."); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := line.run(t.Context(), p.opt); !fault.Is(err, fault.FolderVanished) {
+				t.Errorf("with another mailbox: %v", err)
+			}
+			if err := line.close(); err != nil {
+				t.Error(err)
+			}
+			if _, err := p.sync(); !fault.Is(err, fault.MailboxMissing) {
+				t.Errorf("with an empty mailbox: %v", err)
+			}
+			if n := len(other.census().Contents()); n != len(want.Contents())+1 {
+				t.Errorf("at the other end there are %d contents", n)
+			}
+			if err := os.Remove(s.box.Root); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Rename(away, s.box.Root); err != nil {
+				t.Fatal(err)
+			}
+			p.mustSync()
+			p.equal()
+		})
+	}
 }
