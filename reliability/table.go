@@ -33,6 +33,7 @@ var chapters = []chapter{
 		{"the same, smd 1.3, cut at each line", "sync/apply", "TestMovedAfterACutIsKeptOnce"},
 		{"short histories, enumerated: deliver, flag, move, copy, delete, edit header, rename folder at two ends; the line cut at each frame, smd/2", "sync/twoway", "TestShortHistories"},
 		{"the same, smd 1.3: a pull or push cut at each line", "sync/apply", "TestShortHistories"},
+		{"some of them with an end killed at a step, both dialects (all: make crash-histories)", "cmd/smd-applet", "TestShortHistoriesDie"},
 		{"the same message changed at both ends, smd 1.3", "sync/apply", "TestConflicts"},
 	}},
 	{"A faulty world", []row{
@@ -45,6 +46,8 @@ var chapters = []chapter{
 		{"a link cut or dead in the middle of a run, a hook or notmuch that hangs: ended within two seconds, the next run goes on", "cmd/smd-applet", "TestLoopIsEnded"},
 		{"a link that lets no byte pass any more", "cmd/smd-applet", "TestLoopIsEndedOnADeadLine"},
 		{"a clock a day behind, years ahead, or before 1970 at one end", "sync/twoway", "TestClockIsWrong"},
+		{"a disk without hard links, and one that takes names for the same which differ in case only", "cmd/smd-applet", "TestOddDisks"},
+		{"a mailbox moved away or replaced while the line stays open, smd/2", "sync/twoway", "TestMailboxIsReplaced"},
 		{"a line throttled to single bytes, smd/2", "sync/twoway", "TestDrippingLine"},
 		{"the same, smd 1.3", "sync/apply", "TestDrippingLine"},
 		{"a peer that stalls for ever, or talks now and then, in made-up time", "sync", "TestSilence"},
@@ -52,6 +55,7 @@ var chapters = []chapter{
 	}},
 	{"Overlaps", []row{
 		{"smd-pull, smd-push, sync, loop and applet started at once, by two clients of one server, while folders are renamed and removed: no letter lost", "cmd/smd-applet", "TestOverlaps"},
+		{"two applets on one home, the first killed, its socket gone", "cmd/smd-applet", "TestSecondApplet"},
 		{"a run refused by another one's lock: no byte changed at either end", "cmd/smd-applet", "TestRefusedRunChangesNothing"},
 	}},
 	{"The other end is hostile", []row{
@@ -70,6 +74,7 @@ var chapters = []chapter{
 		{"a folder gone as a folder, smd/2: held back, then confirmed", "sync/twoway", "TestFolderGoneIsHeld"},
 		{"the same, then brought back", "sync/twoway", "TestHeldIsRestored"},
 		{"the same, and the mail comes back by itself", "sync/twoway", "TestReappearanceWithdraws"},
+		{"on a desktop: the popup asks, popup or menu answers, either way; an unmounted mailbox", "cmd/smd-applet", "TestHeldDeletionsOnARealPanel"},
 		{"more deletions than MAX_DELETE", "sync/twoway", "TestTooManyAreHeld"},
 		{"a folder gone here, smd 1.3", "sync/apply", "TestGuardHoldsAVanishedFolder"},
 		{"a folder gone there, smd 1.3", "sync/apply", "TestGuardHoldsTheServersDeletions"},

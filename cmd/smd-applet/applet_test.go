@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,6 +72,62 @@ func TestAppletWithoutABus(t *testing.T) {
 	if said := applet.Output(); strings.Count(said, "\n") != 1 || !strings.Contains(said, "session bus") {
 		t.Errorf("it said %q, want one line about the session bus", said)
 	}
+	if !l.isFree() {
+		t.Error("its lock outlives it")
+	}
+}
+
+// There is one applet on a home: a second one points to the first and ends, so does
+// one that finds no socket; and where the first was killed, and left its socket and
+// its lock's file, the second takes its place.
+func TestSecondApplet(t *testing.T) {
+	t.Parallel()
+	l := newLaptop(t)
+	l.every("60")
+	l.env = append(l.env, "DBUS_SESSION_BUS_ADDRESS=", "DISPLAY=", "XDG_RUNTIME_DIR=") // the socket is in ~/.smd
+	start := func() *desktoptest.Process {
+		t.Helper()
+		cmd := exec.Command(filepath.Join(l.bin, "smd-applet"))
+		cmd.Env = l.env
+		p := desktoptest.Launch(t, cmd)
+		desktoptest.Until(t, "it runs", func() bool {
+			out, err := l.run("smd-applet", "status", "--json")
+			return err == nil && strings.Contains(out, "default")
+		})
+		return p
+	}
+	refused := func(what string, first *desktoptest.Process) {
+		t.Helper()
+		deliver(t, l.there)
+		want := count(l.there)
+		out, err := l.run("smd-applet")
+		if err != nil || !strings.Contains(out, fmt.Sprintf("process %d runs already", first.Pid())) {
+			t.Errorf("%s: a second applet: %v: %s", what, err, out)
+		}
+		desktoptest.Until(t, what+": what the second applet asked for", func() bool { return count(l.local) == want })
+	}
+	first := start()
+	refused("an applet runs", first)
+
+	if err := syscall.Kill(first.Pid(), syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	<-first.Ended()
+	if _, err := l.run("smd-applet", "status"); err == nil {
+		t.Error("a killed applet has a status")
+	}
+	second := start()
+	refused("after a kill", second)
+
+	if sockets, _ := filepath.Glob(filepath.Join(l.home, ".smd", "run", "control.*")); len(sockets) != 1 || os.Remove(sockets[0]) != nil {
+		t.Fatalf("there are the sockets %q, want one", sockets)
+	}
+	refused("without its socket", second)
+
+	if err := syscall.Kill(second.Pid(), syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	<-second.Ended()
 	if !l.isFree() {
 		t.Error("its lock outlives it")
 	}

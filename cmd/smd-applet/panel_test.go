@@ -200,3 +200,82 @@ func TestAppletFromNothing(t *testing.T) {
 	})
 	l.equal()
 }
+
+// A folder that vanished at the server, on a desktop: a popup asks, nothing goes
+// meanwhile, and what a person answers is done, by popup or menu, either way. An
+// unmounted mailbox halts and heals by itself.
+func TestHeldDeletionsOnARealPanel(t *testing.T) {
+	t.Parallel()
+	l := newLaptop(t)
+	l.every("60")
+	const all, lists = 14, 12
+	for i := range all {
+		folder := ".lists"
+		if i >= lists {
+			folder = "."
+		}
+		if _, err := l.there.Deliver(folder); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := desktoptest.Start(t, desktoptest.Options{})
+	cmd := exec.Command(filepath.Join(l.bin, "smd-applet"))
+	cmd.Env = append(d.Env(), "HOME="+l.home, "PATH="+l.path)
+	item := d.WaitIcon(d.Launch(cmd).Pid())
+	calm := func(what string, there int) {
+		t.Helper()
+		desktoptest.Until(t, what, func() bool {
+			return count(l.local) == there && count(l.there) == there && item.ShowsIcon(assets.Icon("idle"))
+		})
+		desktoptest.Until(t, what+": no popup is left", func() bool {
+			return !slices.ContainsFunc(d.Notifications(), func(n desktoptest.Notification) bool { return !n.Closed && n.Replaces == 0 })
+		})
+		l.equal()
+	}
+	calm("the first sync", all)
+
+	ask := func(what string) desktoptest.Notification {
+		t.Helper()
+		if err := l.there.RemoveFolder(".lists"); err != nil {
+			t.Fatal(err)
+		}
+		d.Click(item, "Sync now")
+		popup := d.WaitNotification(what, func(n desktoptest.Notification) bool {
+			return !n.Closed && strings.Contains(n.Body, "12") && slices.Contains(n.Actions, "Bring them back") && slices.Contains(n.Actions, "Delete them on both sides")
+		})
+		desktoptest.Until(t, what+": the icon", func() bool { return item.ShowsIcon(assets.Icon("attention")) })
+		if n := count(l.local); n != all {
+			t.Errorf("%s: before anybody answered there are %d messages here, want %d", what, n, all)
+		}
+		d.Screenshot(strings.ReplaceAll(what, " ", "-"))
+		return popup
+	}
+	d.ClickPopup(ask("a folder is gone"), "Bring them back")
+	calm("what was brought back", all)
+
+	if err := os.Rename(l.local.Root, l.local.Root+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(l.local.Root, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	d.Click(item, "Sync now")
+	d.WaitNotification("an unmounted mailbox", func(n desktoptest.Notification) bool { return !n.Closed && strings.Contains(n.Body, "mount") })
+	if n := count(l.there); n != all {
+		t.Errorf("while the mailbox is not mounted there are %d messages at the server, want %d", n, all)
+	}
+	if err := os.RemoveAll(l.local.Root); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(l.local.Root+".away", l.local.Root); err != nil {
+		t.Fatal(err)
+	}
+	d.Click(item, "Sync now")
+	calm("the mailbox is back", all)
+
+	ask("the folder is gone again")
+	d.Click(item, "Problems (1)", "Delete them on both sides")
+	calm("what was deleted", all-lists)
+	d.Click(item, "Quit")
+	desktoptest.Until(t, "the applet ends", l.isFree)
+}

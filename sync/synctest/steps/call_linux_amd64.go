@@ -20,7 +20,8 @@ type call struct {
 	offset int64 // in the file, of a write; -1 where the file's position counts
 	size   int64 // of a truncation
 	undo   *loss // what it takes to undo it
-	fails  bool  // it is not done
+	new    bool  // it makes a name that must not be there
+	errno  int   // it is not done, and comes back with that; 0: it is done
 }
 
 // look reads the call a thread is about to make; nil is one that changes nothing,
@@ -88,6 +89,7 @@ func look(tid int, number uint64, args []uint64, looks bool) (*call, error) {
 		one("open", at, path)
 		_, missing := os.Lstat(s.Path)
 		s.Made = missing != nil && flags&unix.O_CREAT != 0
+		c.new = flags&unix.O_EXCL != 0
 		if !s.Made && flags&unix.O_TRUNC == 0 {
 			s.Look = true // it is there: nothing changes
 		}
@@ -95,6 +97,7 @@ func look(tid int, number uint64, args []uint64, looks bool) (*call, error) {
 		two("rename", here, args[0], here, args[1])
 	case unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2:
 		two("rename", dir(0), args[1], dir(2), args[3])
+		c.new = number == unix.SYS_RENAMEAT2 && args[4]&unix.RENAME_NOREPLACE != 0
 	case unix.SYS_LINK:
 		two("link", here, args[0], here, args[1])
 	case unix.SYS_LINKAT:

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -145,7 +146,11 @@ func (t *tracer) enter(tid int, number uint64, args []uint64) error {
 	}
 	t.inside[tid] = c
 	if t.fails(c) {
-		c.fails = true
+		c.errno = t.order.Errno
+	} else {
+		c.errno = t.order.Disk.refuses(c)
+	}
+	if c.errno != 0 {
 		return setRegs(tid, func(r *unix.PtraceRegs) { r.Orig_rax = ^uint64(0) })
 	}
 	if fatal && t.order.How == Middle && c.step.Bytes > 1 {
@@ -166,6 +171,30 @@ func (t *tracer) fails(c *call) bool {
 	return t.order.Lasting && first.Call == c.step.Call && first.Look == c.step.Look
 }
 
+// refuses returns the error by which a disk of that kind refuses to make a name; 0
+// where it makes it.
+func (d Disk) refuses(c *call) int {
+	s := c.step
+	switch {
+	case d == NoLinks && s.Call == "link":
+		return int(unix.EPERM)
+	case d == NoLinks && s.Call == "rename" && c.new:
+		return int(unix.EINVAL)
+	case d == FoldsCase && (c.new || s.Call == "link" || s.Call == "mkdir"):
+		name := s.Path
+		if s.To != "" {
+			name = s.To
+		}
+		entries, _ := os.ReadDir(filepath.Dir(name)) // where there is none the call itself fails
+		for _, e := range entries {
+			if e.Name() != filepath.Base(name) && strings.EqualFold(e.Name(), filepath.Base(name)) {
+				return int(unix.EEXIST)
+			}
+		}
+	}
+	return 0
+}
+
 func setRegs(tid int, change func(*unix.PtraceRegs)) error {
 	var regs unix.PtraceRegs
 	if err := unix.PtraceGetRegs(tid, &regs); err != nil {
@@ -177,9 +206,9 @@ func setRegs(tid int, change func(*unix.PtraceRegs)) error {
 
 func (t *tracer) leave(c *call, result int64) error {
 	s := &t.steps[c.number]
-	if c.fails {
+	if c.errno != 0 {
 		s.Failed = true
-		return setRegs(c.tid, func(r *unix.PtraceRegs) { r.Rax = uint64(-int64(t.order.Errno)) })
+		return setRegs(c.tid, func(r *unix.PtraceRegs) { r.Rax = uint64(-int64(c.errno)) })
 	}
 	s.Failed = result < 0
 	if s.Bytes > 0 && result >= 0 {

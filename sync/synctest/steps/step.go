@@ -65,6 +65,16 @@ const (
 	All     Power = "all"
 )
 
+// Disk is a kind of file system that this machine may not have.
+type Disk string
+
+// Kinds of file system.
+const (
+	Ordinary  Disk = ""
+	NoLinks   Disk = "no links"   // knows no hard link, nor a rename that replaces nothing
+	FoldsCase Disk = "folds case" // takes names that differ in case only for one
+)
+
 // Order is what is to be done to a program.
 type Order struct {
 	Kill  int // at this step, from 1; 0 lets it run to its end
@@ -77,6 +87,8 @@ type Order struct {
 	Fail    int
 	Errno   int
 	Lasting bool
+	// Disk lets names be made as that kind of file system does.
+	Disk Disk
 	// Trace is the file that the steps are written to, as JSON.
 	Trace string
 	// Save is a directory on the file system of what the program changes.
