@@ -44,13 +44,18 @@ demo: build
 
 # HISTORIES: how many random histories of two mailboxes are synced, in each of two
 # halves; under the race detector fewer, which are other ones.
+# PROGRAMS: tests of whole mailboxes in which only programs, as they are released,
+# are at work. The race detector sees nothing of these, and is slow with so much mail.
 # CI=1: a test whose program is missing fails instead of being skipped. The race
 # detector needs cgo, so a C compiler; what is released is built without.
+# .ci/check has vetted all of it.
+PROGRAMS := ^(TestFootprint|TestSyncOverSSH|TestKilledInTheMiddle|TestWalkThrough|TestStockLargeState|TestOverlaps|TestLosses|TestCrashMatrix|TestFaultMatrix|TestMigrateOfflineIMAP|TestMigrateMbsync)$$
 test:
 	.ci/install-test-tools
 	.ci/check
-	CI=1 go test $(TAGS) -run '^TestHistories$$' ./sync/twoway -rapid.checks $(HISTORIES)
-	CI=1 CGO_ENABLED=1 go test -race $(TAGS) -timeout 40m ./...
+	CI=1 go test $(TAGS) -vet off -run '^TestHistories$$' ./sync/twoway -rapid.checks $(HISTORIES)
+	CI=1 go test $(TAGS) -vet off -timeout 40m -run '$(PROGRAMS)' ./cmd/smd-applet
+	CI=1 CGO_ENABLED=1 go test -race $(TAGS) -vet off -timeout 40m -skip '$(PROGRAMS)' ./...
 
 build: bin/copyright
 	CGO_ENABLED=0 go build $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o $(OUTPUT) ./cmd/smd-applet
