@@ -14,6 +14,7 @@ import (
 	stdsync "sync"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
 // account is what a pair should have: how often each content, at either end.
@@ -35,17 +36,15 @@ func openAccount(root string) (account, error) {
 }
 
 // came enters a message; gone strikes it out. Both are called while its file is there.
-func (a account) came(file string) error { return a.enter(file, 1) }
-func (a account) gone(file string) error { return a.enter(file, -1) }
+func (a account) came(path string) error { return a.enter(path, 1) }
+func (a account) gone(path string) error { return a.enter(path, -1) }
 
-func (a account) enter(file string, n int) error {
-	message, err := os.ReadFile(file)
-	if err != nil {
-		return err
+func (a account) enter(path string, n int) error {
+	r, err := readOnce(path)
+	if err == nil {
+		a[r.content] += n
 	}
-	c, _ := contentOf(message)
-	a[c] += n
-	return nil
+	return err
 }
 
 // same is the verdict of a pair that is as it should be.
@@ -156,15 +155,14 @@ func inventory(root string) (places, int, error) {
 		group.Go(func() error {
 			own, altered := make(places), 0
 			for i := w; i < len(files); i += workers {
-				message, err := os.ReadFile(files[i])
+				r, err := readOnce(files[i])
 				if err != nil {
 					return fmt.Errorf("inventory: %w", err)
 				}
-				c, otherwise := contentOf(message)
-				if otherwise {
+				if r.changed {
 					altered++
 				}
-				own[place{folderOf(root, files[i]), flagsOf(files[i]), c}]++
+				own[place{folderOf(root, files[i]), flagsOf(files[i]), r.content}]++
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -177,6 +175,39 @@ func inventory(root string) (places, int, error) {
 	}
 	err = group.Wait()
 	return all, changed, err
+}
+
+// file is what tells that a file is one that was read before.
+type file struct{ inode, size, modified int64 }
+
+// read is what was in a file.
+type read struct {
+	content
+	changed bool
+}
+
+// known are the files read so far. Most are compared often, and never change.
+var known stdsync.Map
+
+// readOnce is what is in a file. One that was read before is not read again, while
+// it has its size and its time.
+func readOnce(path string) (read, error) {
+	var info unix.Stat_t
+	if err := unix.Lstat(path, &info); err != nil {
+		return read{}, fmt.Errorf("%s: %w", path, err)
+	}
+	key := file{int64(info.Ino), info.Size, info.Mtim.Nano()}
+	if r, ok := known.Load(key); ok {
+		return r.(read), nil
+	}
+	message, err := os.ReadFile(path)
+	if err != nil {
+		return read{}, err
+	}
+	var r read
+	r.content, r.changed = contentOf(message)
+	known.Store(key, r)
+	return r, nil
 }
 
 // folderOf is the folder as an IMAP server names it: "" is the inbox.

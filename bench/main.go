@@ -69,7 +69,7 @@ func parse(args []string) (o options, err error) {
 	f.BoolVar(&o.cold, "cold", true, "measure with cold caches too, where this is root")
 	f.StringVar(&o.against, "against", "", "another build of smd-applet, to be measured beside this one")
 	f.DurationVar(&o.limit, "limit", 2*time.Minute, "how long one run of a peer may take")
-	f.DurationVar(&o.budget, "budget", 18*time.Minute, "after this the peers are left out of what is still to do")
+	f.DurationVar(&o.budget, "budget", 14*time.Minute, "after this the peers are left out of what is still to do")
 	f.StringVar(&o.dir, "dir", "", "where the mailboxes are made; the system's temporary directory when empty")
 	f.StringVar(&o.output, "o", "", "a Markdown file to write the report to; its plots go to images beside it")
 	rtts := f.String("rtt", "0,20ms,100ms", "round-trip latencies of the line")

@@ -6,6 +6,7 @@ import (
 
 	"smd-applet/sync/maildir"
 	"smd-applet/sync/synctest"
+	"smd-applet/sync/translate"
 )
 
 // BenchmarkScan looks at 5,000 messages in 30 folders, as every start does.
@@ -16,7 +17,7 @@ func BenchmarkScan(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := maildir.Open(home, maildir.SameBoxes([]string{"Mail"}), nil, false)
+	s, err := maildir.Open(home, maildir.SameBoxes([]string{"Mail"}), translate.Identity(), false)
 	if err != nil {
 		b.Fatal(err)
 	}
