@@ -61,10 +61,11 @@ func (a account) verdict(there, here string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	var lost, doubled, strange int
+	var lost, single, doubled, strange int
 	atServer, atClient := server.contents(), client.contents()
 	for c, n := range a {
-		lost += max(0, n-min(atServer[c], atClient[c]))
+		lost += max(0, n-max(atServer[c], atClient[c]))
+		single += max(0, min(n, max(atServer[c], atClient[c]))-min(atServer[c], atClient[c]))
 		doubled += max(0, max(atServer[c], atClient[c])-n)
 	}
 	for _, end := range []account{atServer, atClient} {
@@ -75,7 +76,7 @@ func (a account) verdict(there, here string) (string, error) {
 		}
 	}
 	var elsewhere, flags int
-	if lost+doubled == 0 {
+	if lost+single+doubled == 0 {
 		flags = server.apart(client)
 		elsewhere = server.withoutFlags().apart(client.withoutFlags())
 	}
@@ -85,6 +86,7 @@ func (a account) verdict(there, here string) (string, error) {
 		what string
 	}{
 		{lost, "lost"},
+		{single, "at one end only"},
 		{doubled, "doubled or not deleted"},
 		{strange, "of other content"},
 		{elsewhere, "in another folder"},

@@ -26,6 +26,11 @@ func TestVerdict(t *testing.T) {
 	}
 	for want, do := range map[string]func(t *testing.T, here *synctest.Mailbox, all []string){
 		"same": func(*testing.T, *synctest.Mailbox, []string) {},
+		"1 at one end only": func(t *testing.T, here *synctest.Mailbox, all []string) {
+			if err := here.Delete(all[0]); err != nil {
+				t.Fatal(err)
+			}
+		},
 		"1 lost": func(t *testing.T, here *synctest.Mailbox, all []string) {
 			if err := here.Delete(all[0]); err != nil {
 				t.Fatal(err)
@@ -46,7 +51,7 @@ func TestVerdict(t *testing.T) {
 				t.Fatal(err)
 			}
 		},
-		"1 lost, 1 of other content": func(t *testing.T, here *synctest.Mailbox, all []string) {
+		"1 at one end only, 1 of other content": func(t *testing.T, here *synctest.Mailbox, all []string) {
 			if _, err := here.EditBody(all[0], "other\n"); err != nil {
 				t.Fatal(err)
 			}
@@ -94,6 +99,9 @@ func TestVerdict(t *testing.T) {
 				t.Fatal(err)
 			}
 			do(t, here, all)
+			if want == "1 lost" {
+				roots[0] = roots[1]
+			}
 			got, err := a.verdict(roots[0], roots[1])
 			if err != nil || got != strings.TrimSpace(want) {
 				t.Errorf("got %q, %v", got, err)

@@ -63,6 +63,7 @@ func calls(f *field) error {
 	if err != nil {
 		return err
 	}
+	small.whole = f.whole
 	head := []string{"task", "what", "end"}
 	for _, k := range kinds {
 		head = append(head, k.name)

@@ -16,6 +16,7 @@ import (
 type field struct {
 	*stage
 	messages int
+	rtts     []time.Duration
 	whole    bool   // it is the one whose size was asked for
 	seed     string // the mailbox as it was made
 	entrants []*entrant
@@ -23,6 +24,15 @@ type field struct {
 
 // large reports that it is the mailbox of the size asked for.
 func (f *field) large() bool { return f.whole }
+
+// late reports that the time for peers is used up; the small mailbox has a third of it.
+func (f *field) late() bool {
+	budget := f.budget
+	if !f.whole {
+		budget /= 3
+	}
+	return time.Since(f.began) > budget
+}
 
 // entrant is a peer with its pair.
 type entrant struct {
@@ -105,7 +115,7 @@ func (e *entrant) ready(t *table, do task, lead ...string) (bool, error) {
 		return false, e.ended()
 	case e.out != "":
 		return skip(e.out)
-	case !e.ours() && e.field.late():
+	case e.field.late() && (!e.ours() || !e.field.whole):
 		return skip("left out: no time left")
 	case do == first:
 		return true, nil

@@ -59,7 +59,7 @@ func main() {
 func parse(args []string) (o options, err error) {
 	f := flag.NewFlagSet("bench", flag.ExitOnError)
 	f.IntVar(&o.messages, "n", 20_000, "messages in the mailbox")
-	f.IntVar(&o.slowMessages, "slow", 1000, "messages in the mailbox of the slow peers")
+	f.IntVar(&o.slowMessages, "slow", 400, "messages in the mailbox of the slow peers")
 	f.IntVar(&o.folders, "folders", 60, "folders in the mailbox")
 	f.BoolVar(&o.tiny, "tiny", false, "messages of a few hundred bytes")
 	f.IntVar(&o.repeat, "repeat", 3, "how often each thing is done; the median counts")
@@ -69,7 +69,7 @@ func parse(args []string) (o options, err error) {
 	f.BoolVar(&o.cold, "cold", true, "measure with cold caches too, where this is root")
 	f.StringVar(&o.against, "against", "", "another build of smd-applet, to be measured beside this one")
 	f.DurationVar(&o.limit, "limit", 2*time.Minute, "how long one run of a peer may take")
-	f.DurationVar(&o.budget, "budget", 14*time.Minute, "after this the peers are left out of what is still to do")
+	f.DurationVar(&o.budget, "budget", 14*time.Minute, "after this the peers are left out of what is still to do; the slow ones after a third of it")
 	f.StringVar(&o.dir, "dir", "", "where the mailboxes are made; the system's temporary directory when empty")
 	f.StringVar(&o.output, "o", "", "a Markdown file to write the report to; its plots go to images beside it")
 	rtts := f.String("rtt", "0,20ms,100ms", "round-trip latencies of the line")
@@ -126,7 +126,7 @@ var scenarios = []scenario{
 	{name: "flags", run: flags},
 	{name: "moves", run: moves},
 	{name: "deletions", run: deletions},
-	{name: "delivery", run: delivery},
+	{name: "delivery", run: delivery, where: (*field).large},
 	{name: "idle", run: idle, where: (*field).large},
 	{name: "cold", run: coldCache, where: (*field).large},
 	{name: "calls", run: calls, where: (*field).large},

@@ -48,17 +48,3 @@ preauthtunnel = %s %s %s
 }
 
 func (offlineimap) command(*pair, task) []string { return durable("offlineimap", "-o") }
-
-// waiting is the command that stays connected and is told of new mail (IDLE). It
-// looks at all folders when it begins and then every 60 minutes.
-func (offlineimap) waiting(p *pair) ([]string, error) {
-	file := filepath.Join(p.client, ".offlineimaprc")
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	idle := filepath.Join(p.client, ".offlineimaprc-idle")
-	changed := strings.Replace(string(text), "[Account all]\n", "[Account all]\nautorefresh = 60\n", 1) +
-		"idlefolders = ['INBOX']\nholdconnectionopen = yes\nkeepalive = 60\nmaxconnections = 2\n"
-	return []string{"offlineimap", "-c", idle}, os.WriteFile(idle, []byte(changed), 0o600)
-}

@@ -137,6 +137,7 @@ func (p *pair) measure(argv ...string) (m measured, err error) {
 	case ctx.Err() != nil:
 		err = fmt.Errorf("not done after %s", p.limit)
 	default:
+		p.Logf("%s: %s", argv, out)
 		err = fmt.Errorf("%w: %s", err, lastLine(out))
 	}
 	return m, errors.Join(err, p.stopRemote())

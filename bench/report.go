@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -28,6 +29,7 @@ type report struct {
 
 type table struct {
 	slug        string // names its plot
+	rank        int    // small mailboxes come last
 	title, note string
 	head        []string
 	rows        [][]string
@@ -36,10 +38,12 @@ type table struct {
 
 // table begins a table of a field's.
 func (f *field) table(slug, title, note string, head ...string) *table {
+	rank := 0
 	if !f.whole {
 		slug += "-small"
+		rank = 1
 	}
-	return &table{slug: slug, title: fmt.Sprintf("%s, mailbox of %d messages", title, f.messages), note: note, head: head}
+	return &table{slug: slug, rank: rank, title: fmt.Sprintf("%s, mailbox of %d messages", title, f.messages), note: note, head: head}
 }
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
@@ -103,7 +107,9 @@ func (r *report) write(s *stage) error {
 		fmt.Fprintf(&b, "* %s\n", fact)
 	}
 	b.WriteString("\n" + legend + "\n")
-	for _, t := range r.tables {
+	tables := slices.Clone(r.tables)
+	slices.SortStableFunc(tables, func(t, u *table) int { return cmp.Compare(t.rank, u.rank) })
+	for _, t := range tables {
 		fmt.Fprintf(&b, "\n## %s\n\n%s\n", t.title, t.note)
 		if len(t.bars) > 1 {
 			name := "performance-" + t.slug + ".svg"

@@ -81,18 +81,20 @@ func (s *stage) prepare() {
 	for _, word := range s.absent {
 		s.Logf("%s", word)
 	}
-	if len(quick) > 0 {
-		f, err := s.newField(s.messages, quick)
-		must(err)
-		f.whole = true
-		s.fields = append(s.fields, f)
-	}
+	// The slow first, which have a part of the time: they do not get what is left.
 	if len(late) > 0 {
 		if ours := s.peers()[0]; len(quick) > 0 { // what they are compared with
 			late = append([]peer{ours}, late...)
 		}
 		f, err := s.newField(min(s.slowMessages, s.messages), late)
 		must(err)
+		f.rtts = s.rtts[:min(2, len(s.rtts))]
+		s.fields = append(s.fields, f)
+	}
+	if len(quick) > 0 {
+		f, err := s.newField(s.messages, quick)
+		must(err)
+		f.rtts, f.whole = s.rtts, true
 		s.fields = append(s.fields, f)
 	}
 }
@@ -113,6 +115,3 @@ func (s *stage) room() error {
 	}
 	return nil
 }
-
-// late reports that the time for peers is used up.
-func (s *stage) late() bool { return time.Since(s.began) > s.budget }
