@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -328,12 +329,27 @@ var (
 	}
 )
 
+// sow adds the seeds, and long scripts of anything.
+func sow(f *testing.F, seeds []string) {
+	for _, seed := range seeds {
+		f.Add([]byte(seed))
+	}
+	for n := range uint64(6) {
+		random := rand.New(rand.NewPCG(n, n))
+		program := make([]byte, maxScript/2)
+		for i := range program {
+			if random.IntN(3) > 0 {
+				program[i] = byte(random.Uint32())
+			}
+		}
+		f.Add(program)
+	}
+}
+
 // FuzzAgentSequence: whatever a client says, in any order, an agent ends with an error
 // that has a kind, or with none; a message goes only where an op named it.
 func FuzzAgentSequence(f *testing.F) {
-	for _, seed := range agentSeeds {
-		f.Add([]byte(seed))
-	}
+	sow(f, agentSeeds)
 	f.Fuzz(agentSequence)
 }
 
@@ -411,9 +427,7 @@ func agentSequence(t *testing.T, program []byte) {
 // a kind, or with none; a message goes only where the agent told that it is gone there,
 // or another.
 func FuzzClientSequence(f *testing.F) {
-	for _, seed := range clientSeeds {
-		f.Add([]byte(seed))
-	}
+	sow(f, clientSeeds)
 	f.Fuzz(clientSequence)
 }
 
