@@ -24,6 +24,7 @@ type placed struct {
 	sums  map[maildir.Name]maildir.Sum // of earlier runs
 	names map[maildir.Sum]maildir.Name
 	file  *os.File // nil until something is put in place
+	left  bool     // by an earlier run, perhaps without a whole line in it
 }
 
 // maxPlaced bounds the list, in messages.
@@ -39,6 +40,7 @@ func readPlaced(files index.Files) (*placed, error) {
 		return p, err
 	}
 	defer f.Close()
+	p.left = true
 	for s := bufio.NewScanner(f); s.Scan() && len(p.sums) < maxPlaced; {
 		var header, body, text string
 		if _, err := fmt.Sscanf(s.Text(), "%s %s %q", &header, &body, &text); err != nil {
@@ -87,7 +89,7 @@ func (p *placed) close(agreedOn bool) error {
 	if p.file != nil {
 		err = p.file.Close()
 	}
-	if agreedOn && (p.file != nil || len(p.sums) > 0) {
+	if agreedOn && (p.file != nil || p.left) {
 		if gone := os.Remove(p.path); !errors.Is(gone, fs.ErrNotExist) {
 			err = errors.Join(err, gone)
 		}
