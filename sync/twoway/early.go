@@ -12,7 +12,8 @@ import (
 )
 
 // metaBrought lists the messages that went from one end to the other and were not
-// agreed on: those that came with a hint, and those of a run that failed. A person
+// agreed on: those that came with a hint, and those of a run that failed, new ones
+// and new contents of known ones. A person
 // may move or flag one at either end before the next run, which by this list takes
 // it for the same message, and not for two.
 const metaBrought = "early"
@@ -128,13 +129,13 @@ func (r *run) noteUnsettled() error {
 	return r.end.DB.Update(func(tx *agreed.Tx) error {
 		var more []brought
 		for k, b := range r.brought {
-			if _, agreedOn := tx.Get(k); !agreedOn {
+			if was, agreedOn := tx.Get(k); !agreedOn || was.Sum != b.Sum {
 				more = append(more, b)
 			}
 		}
 		for _, t := range tasks {
 			for _, e := range t.Agree {
-				if _, agreedOn := tx.Get(e.Key); !agreedOn {
+				if was, agreedOn := tx.Get(e.Key); !agreedOn || was.Sum != e.Sum {
 					more = append(more, brought{Entry: e})
 				}
 			}
@@ -158,7 +159,7 @@ func (r *run) settleBrought(tx *agreed.Tx) error {
 	}
 	var still []brought
 	for k, b := range r.brought {
-		if _, agreedOn := tx.Get(k); !agreedOn {
+		if was, agreedOn := tx.Get(k); !agreedOn || was.Sum != b.Sum {
 			still = append(still, b)
 		}
 	}
@@ -275,7 +276,7 @@ func (r *run) waits(c reconcile.Change) bool {
 
 // movedThere decides on what [run.waits] noted.
 func (r *run) movedThere() error {
-	if len(r.elsewhere) == 0 {
+	if len(r.elsewhere)+len(r.edited) == 0 {
 		return nil
 	}
 	return r.end.DB.View(func(tx *agreed.Tx) error {
@@ -285,14 +286,81 @@ func (r *run) movedThere() error {
 				mine, err = r.cameAs(tx, c)
 			}
 			if err == nil {
-				err = r.meet(tx, reconcile.Known{}, mine, c)
+				if was := r.refiledThere(c, mine); was != nil {
+					err = r.sameEdit(tx, *was, nil, &c)
+				} else {
+					err = r.meet(tx, reconcile.Known{}, mine, c)
+				}
 			}
 			if err != nil {
 				return err
 			}
 		}
+		for _, c := range r.edited { // they are gone there, and nowhere else
+			base, _ := known(tx, c.Key)
+			if err := r.meet(tx, base, r.end.Tracker.At(c.Key), c); err != nil {
+				return err
+			}
+		}
 		return nil
 	})
+}
+
+// moot handles a change of a message of which a run that was cut brought a new
+// content from one end to the other, and that one end has moved since: by that
+// content, it is the same message. False where it is none of these.
+func (r *run) moot(tx *agreed.Tx, mine *reconcile.Change, c reconcile.Change) (bool, error) {
+	b, listed := r.brought[c.Key]
+	if !listed || mine == nil {
+		return false, nil
+	}
+	switch {
+	case c.Kind == reconcile.Gone && mine.Kind == reconcile.Edited && mine.Sum == b.Sum:
+		r.edited = append(r.edited, c) // until all is told
+		return true, nil
+	case c.Kind == reconcile.Edited && mine.Kind == reconcile.Gone && c.Sum == b.Sum:
+		same, err := r.end.Tracker.SameAnywhere(r.client.peer.ctx, c.Sum, r.taken)
+		if same == nil || err != nil {
+			return false, err
+		}
+		return true, r.sameEdit(tx, c, same, nil)
+	}
+	return false, nil
+}
+
+// refiledThere returns this end's message that was edited, and that the agent has
+// under the new name of c; nil where there is none.
+func (r *run) refiledThere(c reconcile.Change, mine *reconcile.Change) *reconcile.Change {
+	if mine != nil {
+		return nil
+	}
+	for i, gone := range r.edited {
+		if m := r.end.Tracker.At(gone.Key); m != nil && m.Kind == reconcile.Edited && m.Sum == c.Sum && !r.taken[m.Key] {
+			r.edited = slices.Delete(r.edited, i, i+1)
+			return m
+		}
+	}
+	return nil
+}
+
+// sameEdit decides about a message whose new content both ends have, as if they had
+// agreed on that. was is the end's change that left it where it was, the other one is
+// new where it went: here or there.
+func (r *run) sameEdit(tx *agreed.Tx, was reconcile.Change, here, there *reconcile.Change) error {
+	base, ok := known(tx, was.Key)
+	if !ok {
+		return nil
+	}
+	base.Sum, base.Size = was.Sum, was.Size
+	stayed := &reconcile.Change{Kind: reconcile.Marked, Key: was.Key, Mark: was.Mark, Sum: was.Sum, Size: was.Size}
+	moved := func(c *reconcile.Change) *reconcile.Change {
+		r.taken[c.Key] = true
+		return &reconcile.Change{Kind: reconcile.Moved, Key: was.Key, To: c.Key, Mark: c.Mark, Sum: was.Sum, Size: was.Size}
+	}
+	if here != nil {
+		return r.meet(tx, base, moved(here), *stayed)
+	}
+	return r.meet(tx, base, stayed, *moved(there))
 }
 
 // cameAs returns this end's message of the list that the agent has under another

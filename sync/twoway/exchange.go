@@ -255,6 +255,9 @@ func (r *run) theirs(tx *agreed.Tx, c reconcile.Change) error {
 	if err != nil {
 		return err
 	}
+	if done, err := r.moot(tx, mine, c); done || err != nil {
+		return err
+	}
 	return r.meet(tx, base, mine, c)
 }
 

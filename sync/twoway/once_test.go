@@ -3,6 +3,8 @@ package twoway_test
 import (
 	"fmt"
 	"io"
+	"os"
+	"strings"
 	"testing"
 
 	"smd-applet/sync/synctest"
@@ -56,12 +58,7 @@ func TestEarlyArrivalIsKeptOnce(t *testing.T) {
 		for _, there := range []string{"", "flag", "move", "refile"} {
 			t.Run(fmt.Sprintf("%s here, %s there", here, there), func(t *testing.T) {
 				t.Parallel()
-				p := newPair(t)
-				for _, s := range []*side{p.client, p.side} {
-					if err := s.box.AddFolder("."); err != nil {
-						t.Fatal(err)
-					}
-				}
+				p := newPairWithRoots(t)
 				watch := observe(p.side.home)
 				line, err := p.resident(t.Context(), observe(p.client.home), watch)
 				if err != nil {
@@ -108,40 +105,97 @@ func TestMovedAfterACutIsKeptOnce(t *testing.T) {
 		for deed := range onceDeeds {
 			t.Run(from+", "+deed, func(t *testing.T) {
 				t.Parallel()
-				moved := 0
-				for _, at := range []string{"client", "server", "both"} {
-					for written := range 2 {
-						for n := 0; ; n++ {
-							was, did := cutThenDo(t, from, deed, at, n, written == 1)
-							if did {
-								moved++
-							}
-							if !was {
-								break
-							}
-						}
+				cutAnywhere(t, deed, []string{"client", "server", "both"}, func(t *testing.T) *pair {
+					t.Helper()
+					p := newPairWithRoots(t)
+					if _, err := p.ends()[from].box.Deliver("."); err != nil {
+						t.Fatal(err)
 					}
-				}
-				t.Logf("%d times there was something to %s", moved, deed)
+					return p
+				}, func(*side) bool { return true })
 			})
 		}
 	}
 }
 
-// cutThenDo reports whether the sync had so many frames, and whether the message had
-// come to where the deed was to be done.
-func cutThenDo(t *testing.T, from, deed, at string, n int, written bool) (cut, did bool) {
+// TestEditedAfterACutIsKeptOnce does so while the new content of a message both ends
+// have goes over the line; the deed is done where that is.
+func TestEditedAfterACutIsKeptOnce(t *testing.T) {
+	t.Parallel()
+	const edited = "edited\n"
+	for _, from := range []string{"client", "server"} {
+		for deed := range onceDeeds {
+			t.Run(from+", "+deed, func(t *testing.T) {
+				t.Parallel()
+				cutAnywhere(t, deed, []string{"client", "server"}, func(t *testing.T) *pair {
+					t.Helper()
+					p := newPairWithRoots(t)
+					message, err := p.side.box.Deliver(".")
+					if err != nil {
+						t.Fatal(err)
+					}
+					p.mustSync()
+					if _, err := p.ends()[from].box.EditBody(message, edited); err != nil {
+						t.Fatal(err)
+					}
+					return p
+				}, func(s *side) bool {
+					all, err := s.box.Messages("")
+					if err != nil || len(all) != 1 {
+						t.Fatalf("there is %v, %v", all, err)
+					}
+					content, err := os.ReadFile(s.box.Path(all[0]))
+					if err != nil {
+						t.Fatal(err)
+					}
+					return strings.HasSuffix(string(content), edited)
+				})
+			})
+		}
+	}
+}
+
+func newPairWithRoots(t *testing.T) *pair {
 	t.Helper()
 	p := newPair(t)
-	for _, s := range []*side{p.client, p.side} {
+	for _, s := range p.ends() {
 		if err := s.box.AddFolder("."); err != nil {
 			t.Fatal(err)
 		}
 	}
-	origin := map[string]*side{"client": p.client, "server": p.side}[from]
-	if _, err := origin.box.Deliver("."); err != nil {
-		t.Fatal(err)
+	return p
+}
+
+func (p *pair) ends() map[string]*side { return map[string]*side{"client": p.client, "server": p.side} }
+
+// cutAnywhere cuts a sync of a new pair after each frame, either way, and does the
+// deed at each of the ends that may. Then there is to be one message.
+func cutAnywhere(t *testing.T, deed string, ends []string, fresh func(*testing.T) *pair, may func(*side) bool) {
+	t.Helper()
+	done := 0
+	for _, at := range ends {
+		for written := range 2 {
+			for n, cut := 0, true; cut; n++ {
+				p := fresh(t)
+				cut = p.cutSync(n, written == 1)
+				for name, s := range p.ends() {
+					if (at == name || at == "both") && may(s) && s.do(deed) {
+						done++
+					}
+				}
+				p.mustSync()
+				p.once(fmt.Sprintf("%s at %s after %d frames (written %t)", deed, at, n, written == 1))
+			}
+		}
 	}
+	if done == 0 {
+		t.Errorf("there was never something to %s", deed)
+	}
+}
+
+// cutSync reports whether the sync had so many frames.
+func (p *pair) cutSync(n int, written bool) bool {
+	p.t.Helper()
 	read, write := n, -1
 	if written {
 		read, write = -1, n
@@ -154,14 +208,7 @@ func cutThenDo(t *testing.T, from, deed, at string, n int, written bool) (cut, d
 	_, err := p.sync()
 	p.line = nil
 	if err != nil && !line.WasCut() {
-		t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	for name, s := range map[string]*side{"client": p.client, "server": p.side} {
-		if at == name || at == "both" {
-			did = s.do(deed) || did
-		}
-	}
-	p.mustSync()
-	p.once(fmt.Sprintf("%s at %s after %d frames (written %t)", deed, at, n, written))
-	return line.WasCut(), did
+	return line.WasCut()
 }

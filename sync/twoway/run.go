@@ -130,6 +130,7 @@ type run struct {
 	broughtSizes map[int64]bool
 	stillThere   map[agreed.Key]bool // of these, what the agent told of under that name
 	elsewhere    []reconcile.Change  // new there, perhaps one of these
+	edited       []reconcile.Change  // of these: gone there, with a new content here
 }
 
 type flushed struct {
