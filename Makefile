@@ -44,18 +44,19 @@ demo: build
 
 # HISTORIES: how many random histories of two mailboxes are synced, in each of two
 # halves; under the race detector fewer, which are other ones.
-# PROGRAMS: tests of whole mailboxes in which only programs, as they are released,
-# are at work. The race detector sees nothing of these, and is slow with so much mail.
+# PLAIN: tests of whole mailboxes in which only programs, as they are released, are at
+# work, of patches of 40 MB by one goroutine, and of what takes how much memory. The
+# race detector sees nothing in these, takes memory of its own, and many times as long.
 # CI=1: a test whose program is missing fails instead of being skipped. The race
 # detector needs cgo, so a C compiler; what is released is built without.
 # .ci/check has vetted all of it.
-PROGRAMS := ^(TestFootprint|TestSyncOverSSH|TestKilledInTheMiddle|TestWalkThrough|TestStockLargeState|TestOverlaps|TestLosses|TestCrashMatrix|TestFaultMatrix|TestMigrateOfflineIMAP|TestMigrateMbsync)$$
+PLAIN := ^(TestFootprint|TestSyncOverSSH|TestKilledInTheMiddle|TestWalkThrough|TestStockLargeState|TestOverlaps|TestLosses|TestCrashMatrix|TestFaultMatrix|TestMigrateOfflineIMAP|TestMigrateMbsync|TestBench|TestInterrupted|TestWeDecodeStock|TestStockDecodesOurs|TestBombsTakeNoMemory)$$
 test:
 	.ci/install-test-tools
 	.ci/check
 	CI=1 go test $(TAGS) -vet off -run '^TestHistories$$' ./sync/twoway -rapid.checks $(HISTORIES)
-	CI=1 go test $(TAGS) -vet off -timeout 40m -run '$(PROGRAMS)' ./cmd/smd-applet
-	CI=1 CGO_ENABLED=1 go test -race $(TAGS) -vet off -timeout 40m -skip '$(PROGRAMS)' ./...
+	CI=1 go test $(TAGS) -vet off -timeout 40m -run '$(PLAIN)' ./bench ./cmd/smd-applet ./sync/vcdiff
+	CI=1 CGO_ENABLED=1 go test -race $(TAGS) -vet off -timeout 40m -skip '$(PLAIN)' ./...
 
 build: bin/copyright
 	CGO_ENABLED=0 go build $(TAGS) -trimpath -ldflags '$(LDFLAGS)' -o $(OUTPUT) ./cmd/smd-applet

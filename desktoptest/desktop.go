@@ -18,6 +18,9 @@ import (
 //go:embed testdata/xfce4-panel.xml
 var panelXML []byte
 
+//go:embed testdata/xfce4-notifyd.xml
+var popupsStayXML []byte
+
 // The services, which are not in the PATH.
 const (
 	xfconfd = "xfce4/xfconf/xfconfd"
@@ -40,6 +43,9 @@ type Options struct {
 	Dark     bool // a dark panel
 	NoPanel  bool // until [Desktop.StartPanel]
 	NoPopups bool // until [Desktop.StartNotifier]
+	// PopupsStay has XfceNotifyd show popups for ten minutes instead of ten seconds:
+	// a busy machine takes longer than these to come to the click.
+	PopupsStay bool
 }
 
 // Desktop is a running desktop. Its methods fail the test when something does
@@ -72,7 +78,7 @@ func Start(t testing.TB, o Options) *Desktop {
 	d := &Desktop{t: t, home: t.TempDir(), shots: newShots(t)}
 	d.display = startX(t)
 	d.bus = StartBus(t)
-	d.makeHome(o.Dark)
+	d.makeHome(o)
 	d.notifier = o.Notifier
 	d.onBus()
 	if !o.NoPopups {
@@ -126,7 +132,7 @@ func startX(t testing.TB) string {
 	return ":" + strings.TrimSpace(number)
 }
 
-func (d *Desktop) makeHome(dark bool) {
+func (d *Desktop) makeHome(o Options) {
 	d.t.Helper()
 	config, runtime := filepath.Join(d.home, ".config"), filepath.Join(d.home, "run")
 	d.env = []string{
@@ -135,7 +141,7 @@ func (d *Desktop) makeHome(dark bool) {
 		"DBUS_SESSION_BUS_ADDRESS=" + d.bus.Address, "DBUS_SYSTEM_BUS_ADDRESS=disabled:",
 		"NO_AT_BRIDGE=1", "GDK_BACKEND=x11", "LC_ALL=C.UTF-8",
 	}
-	if dark {
+	if o.Dark {
 		d.env = append(d.env, "GTK_THEME=Adwaita:dark")
 	} else {
 		d.env = append(d.env, "GTK_THEME=Adwaita")
@@ -146,8 +152,14 @@ func (d *Desktop) makeHome(dark bool) {
 			d.t.Fatal(err)
 		}
 	}
-	if err := os.WriteFile(filepath.Join(channels, "xfce4-panel.xml"), panelXML, 0o600); err != nil {
-		d.t.Fatal(err)
+	settings := map[string][]byte{"xfce4-panel.xml": panelXML}
+	if o.PopupsStay {
+		settings["xfce4-notifyd.xml"] = popupsStayXML
+	}
+	for name, text := range settings {
+		if err := os.WriteFile(filepath.Join(channels, name), text, 0o600); err != nil {
+			d.t.Fatal(err)
+		}
 	}
 }
 
