@@ -161,6 +161,18 @@ func (t *test) take(e event) {
 	}
 }
 
+// timeIsUp makes a fuzz target pass that found nothing: go test now and then calls it
+// failed when its time is up while an input is still on its way.
+func (t *test) timeIsUp() {
+	if t == nil || t.action != "fail" {
+		return
+	}
+	said := t.output.String()
+	if strings.Contains(said, "    context deadline exceeded\n") && !strings.Contains(said, "Failing input") {
+		t.action = "pass"
+	}
+}
+
 // line is what became of a row: the cases of its test and those below it.
 func (o outcomes) line(r row) line {
 	l := line{what: r.what, test: r.test}
@@ -225,6 +237,7 @@ func fuzzAll(ctx context.Context, each time.Duration) ([]line, error) {
 			if err := all.try(ctx, pkg, "-run", "^$", "-fuzz", "^"+target+"$", "-fuzztime", each.String(), pkg); err != nil {
 				return nil, err
 			}
+			all[pkg][target].timeIsUp()
 			l := all.line(row{test: target, pkg: pkg})
 			_, l.what, _ = strings.Cut(pkg, "/")
 			lines = append(lines, l)

@@ -45,3 +45,19 @@ func TestLines(t *testing.T) {
 		}
 	}
 }
+
+// A fuzz target whose time was up passed, one that found something did not.
+func TestTimeIsUp(t *testing.T) {
+	t.Parallel()
+	for said, want := range map[string]string{
+		"fuzz: elapsed: 4s, execs: 52289\n--- FAIL: FuzzIt (4.10s)\n    context deadline exceeded\n":                     "pass",
+		"--- FAIL: FuzzIt (4.10s)\n    context deadline exceeded\n    Failing input written to testdata/fuzz/FuzzIt/1\n": "fail",
+		"--- FAIL: FuzzIt (0.10s)\n    x_test.go:9: no\n":                                                                "fail",
+	} {
+		f := &test{action: "fail"}
+		f.output.WriteString(said)
+		if f.timeIsUp(); f.action != want {
+			t.Errorf("%q: it is %s, want %s", said, f.action, want)
+		}
+	}
+}
