@@ -29,9 +29,9 @@ func newClone() *cobra.Command {
 It looks how much mail there is and whether it fits, copies, telling how far it is and
 how long it will take, syncs what changed meanwhile, and ends with the proof: both
 ends read all their mail once more, and are compared message by message. Ended in the
-middle, or killed, and started again it goes on where it was. A mailbox here that has messages the server has not is refused, unless
---merge brings the two together. Where standard error is no terminal it is told
-every minute how far it is.`,
+middle, or killed, and started again it goes on where it was. A mailbox here that
+has messages the server has not is refused, unless --merge brings the two together.
+Where standard error is no terminal it is told every minute how far it is.`,
 		Args: cobra.MaximumNArgs(1), ValidArgsFunction: completeEndpoint,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := openSessions(false)

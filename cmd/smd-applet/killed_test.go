@@ -41,15 +41,7 @@ func TestKilledInTheMiddle(t *testing.T) {
 			for _, share := range []int{1, messages / 10, messages / 3, messages * 4 / 5} {
 				cmd := exec.Command(filepath.Join(l.bin, c.program))
 				cmd.Env = l.env
-				run := desktoptest.Launch(t, cmd)
-				desktoptest.Until(t, "some messages, or the end", func() bool {
-					select {
-					case <-run.Ended():
-						return true
-					default:
-						return count(to) >= share
-					}
-				})
+				run := launchUntil(t, cmd, to, share)
 				if c.remote {
 					if err := l.sshd.KillCommands(); err != nil {
 						t.Fatal(err)
@@ -75,6 +67,22 @@ func TestKilledInTheMiddle(t *testing.T) {
 	}
 }
 
+// launchUntil starts a program and waits until a mailbox has so many messages, or the
+// program has ended.
+func launchUntil(t *testing.T, cmd *exec.Cmd, box *synctest.Mailbox, share int) *desktoptest.Process {
+	t.Helper()
+	run := desktoptest.Launch(t, cmd)
+	desktoptest.Until(t, "some messages, or the end", func() bool {
+		select {
+		case <-run.Ended():
+			return true
+		default:
+			return count(box) >= share
+		}
+	})
+	return run
+}
+
 // A first copy that is killed goes on where it was: what had come is not sent
 // again, and the proof at its end is that of all messages.
 func TestCloneKilled(t *testing.T) {
@@ -88,15 +96,7 @@ func TestCloneKilled(t *testing.T) {
 	for _, share := range []int{1, messages / 5, messages / 2} {
 		cmd := exec.Command(filepath.Join(l.bin, "smd-applet"), "clone")
 		cmd.Env = l.env
-		run := desktoptest.Launch(t, cmd)
-		desktoptest.Until(t, "some messages, or the end", func() bool {
-			select {
-			case <-run.Ended():
-				return true
-			default:
-				return count(l.local) >= share
-			}
-		})
+		run := launchUntil(t, cmd, l.local, share)
 		if err := cmd.Process.Kill(); err != nil {
 			t.Logf("it had ended: %v", err)
 		}

@@ -121,7 +121,7 @@ type run struct {
 	view      *view
 	localOnly map[maildir.Sum]maildir.Name
 	placed    *placed               // nil in a dry run
-	theirs    map[string]bool       // what the other end's changes make; nil until it is asked for
+	theirs    map[string]bool       // see theirNames; nil until it is asked for
 	empty     map[maildir.Name]bool // empty files to be replaced
 	jobs      []job
 	copies    []arrival

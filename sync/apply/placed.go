@@ -136,14 +136,4 @@ func (r *run) movedMeanwhile(ctx context.Context, a *delta.Action, dst maildir.N
 }
 
 // tells reports whether one of the other end's changes makes a message of that name.
-func (r *run) tells(n maildir.Name) bool {
-	if r.theirs == nil {
-		r.theirs = make(map[string]bool, len(r.actions))
-		for _, a := range r.actions {
-			if a.Kind != delta.Delete {
-				r.theirs[a.Dst] = true
-			}
-		}
-	}
-	return r.theirs[n.String()]
-}
+func (r *run) tells(n maildir.Name) bool { return r.theirNames()[n.String()] }

@@ -410,21 +410,33 @@ func (r *run) elsewhere(ctx context.Context, sum maildir.Sum) (maildir.Name, boo
 	return n, ok, nil
 }
 
+// theirNames are the names that the other end's changes are about: true where one
+// makes a message of that name, false where it is but deleted.
+func (r *run) theirNames() map[string]bool {
+	if r.theirs == nil {
+		r.theirs = make(map[string]bool, len(r.actions))
+		for _, a := range r.actions {
+			r.theirs[a.Dst] = r.theirs[a.Dst] || a.Kind != delta.Delete
+		}
+	}
+	return r.theirs
+}
+
 // findLocalOnly reads the messages this end has under names that neither the
 // agreed state nor the other end's changes know. Only a run that meets a
 // conflict pays for it.
 func (r *run) findLocalOnly(ctx context.Context) error {
-	theirs := make(map[string]bool, len(r.actions))
-	for _, a := range r.actions {
-		theirs[a.Dst] = true
-	}
+	theirs := r.theirNames()
 	r.localOnly = make(map[maildir.Sum]maildir.Name)
 	// What lies in tmp is this run's: messages that are to be put in place.
 	_, err := r.opt.Store.Scan(ctx, maildir.ScanOptions{Excluded: r.opt.Excluded, StrayAge: math.MaxInt64}, func(l maildir.Listing) error {
 		for _, f := range l.Files {
 			n := maildir.Name{Folder: l.Folder, Sub: l.Sub, File: f.Name}
 			name := n.String()
-			if _, known := r.old.Find(name); known || theirs[name] {
+			if _, known := r.old.Find(name); known {
+				continue
+			}
+			if _, told := theirs[name]; told {
 				continue
 			}
 			if _, held := r.opt.Ledger.HeldHere[name]; held {

@@ -13,9 +13,8 @@ import (
 
 // metaBrought lists the messages that went from one end to the other and were not
 // agreed on: those that came with a hint, and those of a run that failed, new ones
-// and new contents of known ones. A person
-// may move or flag one at either end before the next run, which by this list takes
-// it for the same message, and not for two.
+// and new contents of known ones. A person may move or flag one at either end before
+// the next run, which by this list takes it for the same message, and not for two.
 const metaBrought = "early"
 
 // brought is such a message, as it was put in place.
@@ -127,24 +126,33 @@ func (r *run) noteUnsettled() error {
 		tasks = append(tasks, s.task)
 	}
 	return r.end.DB.Update(func(tx *agreed.Tx) error {
-		var more []brought
-		for k, b := range r.brought {
-			if was, agreedOn := tx.Get(k); !agreedOn || was.Sum != b.Sum {
-				more = append(more, b)
-			}
-		}
+		more := r.unsettled(tx)
 		for _, t := range tasks {
 			for _, e := range t.Agree {
-				if was, agreedOn := tx.Get(e.Key); !agreedOn || was.Sum != e.Sum {
+				if !settled(tx, e) {
 					more = append(more, brought{Entry: e})
 				}
 			}
 		}
-		if len(more) == 0 {
-			return nil
-		}
 		return addBrought(tx, more)
 	})
+}
+
+// unsettled are the messages of the list that are not agreed on yet.
+func (r *run) unsettled(tx *agreed.Tx) []brought {
+	var list []brought
+	for _, b := range r.brought {
+		if !settled(tx, b.Entry) {
+			list = append(list, b)
+		}
+	}
+	return list
+}
+
+// settled reports whether a message is agreed on, with that content.
+func settled(tx *agreed.Tx, e agreed.Entry) bool {
+	was, agreedOn := tx.Get(e.Key)
+	return agreedOn && was.Sum == e.Sum
 }
 
 // maxBrought bounds the list: runs that fail again and again agree in between on
@@ -157,19 +165,13 @@ func (r *run) settleBrought(tx *agreed.Tx) error {
 	if err := tx.SetMeta(metaBrought, nil); err != nil || r.left == 0 {
 		return err
 	}
-	var still []brought
-	for k, b := range r.brought {
-		if was, agreedOn := tx.Get(k); !agreedOn || was.Sum != b.Sum {
-			still = append(still, b)
-		}
-	}
-	if len(still) == 0 {
-		return nil
-	}
-	return addBrought(tx, still)
+	return addBrought(tx, r.unsettled(tx))
 }
 
 func addBrought(tx *agreed.Tx, more []brought) error {
+	if len(more) == 0 {
+		return nil
+	}
 	all, err := loadBrought(tx)
 	if err != nil {
 		return err

@@ -177,7 +177,10 @@ func cutAnywhere(t *testing.T, deed string, ends []string, fresh func(*testing.T
 		for written := range 2 {
 			for n, cut := 0, true; cut; n++ {
 				p := fresh(t)
-				cut = p.cutSync(n, written == 1)
+				var err error
+				if cut, err = p.cutSync(n, written == 1); err != nil && !cut {
+					t.Fatal(err)
+				}
 				for name, s := range p.ends() {
 					if (at == name || at == "both") && may(s) && s.do(deed) {
 						done++
@@ -193,9 +196,8 @@ func cutAnywhere(t *testing.T, deed string, ends []string, fresh func(*testing.T
 	}
 }
 
-// cutSync reports whether the sync had so many frames.
-func (p *pair) cutSync(n int, written bool) bool {
-	p.t.Helper()
+// cutSync cuts a sync after so many frames, and reports whether it had so many.
+func (p *pair) cutSync(n int, written bool) (cut bool, err error) {
 	read, write := n, -1
 	if written {
 		read, write = -1, n
@@ -205,10 +207,7 @@ func (p *pair) cutSync(n int, written bool) bool {
 		line = synctest.CutAfter(d, frame, read, write)
 		return line
 	}
-	_, err := p.sync()
+	_, err = p.sync()
 	p.line = nil
-	if err != nil && !line.WasCut() {
-		p.t.Fatal(err)
-	}
-	return line.WasCut()
+	return line.WasCut(), err
 }

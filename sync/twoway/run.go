@@ -188,9 +188,9 @@ func newRun(c *Client, opt RunOptions) *run {
 	return &run{
 		client: c, opt: opt, end: opt.End, log: opt.Log,
 		result: &Result{HeldHere: make(map[string]int), HeldThere: make(map[string]int)},
-		gone:   make(map[string]bool), made: make(map[string]bool), taken: make(map[agreed.Key]bool), stillThere: make(map[agreed.Key]bool), brought: make(map[agreed.Key]brought),
-		broughtSizes: make(map[int64]bool),
-		ops:          make(map[uint64]*opSent), arrived: make(map[uint64]*task),
+		gone:   make(map[string]bool), made: make(map[string]bool), taken: make(map[agreed.Key]bool),
+		brought: make(map[agreed.Key]brought), broughtSizes: make(map[int64]bool), stillThere: make(map[agreed.Key]bool),
+		ops: make(map[uint64]*opSent), arrived: make(map[uint64]*task),
 		in: &installer{end: opt.End}, flushed: make(chan flushed, 1),
 	}
 }

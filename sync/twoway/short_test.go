@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -131,19 +130,9 @@ func (s *short) cut(written bool, n int) bool {
 		s.t.Errorf("%v: %v", s.deeds, err)
 		return false
 	}
-	read, write := n, -1
-	if written {
-		read, write = -1, n
-	}
-	var line *synctest.CutChannel
-	p.line = func(d duplex) io.ReadWriteCloser {
-		line = synctest.CutAfter(d, frame, read, write)
-		return line
-	}
-	_, first := p.sync()
-	p.line = nil
+	cut, first := p.cutSync(n, written)
 	where := fmt.Sprintf("%v, cut after %d frames (written %t): %v", s.deeds, n, written, first)
-	if first != nil && !line.WasCut() {
+	if first != nil && !cut {
 		s.t.Errorf("%s, without a cut", where)
 	}
 	if res, err := p.sync(); err != nil || res.Again {
@@ -157,5 +146,5 @@ func (s *short) cut(written bool, n int) bool {
 	if wrong := account.Check(here); wrong != "" {
 		s.t.Errorf("%s: %s", where, wrong)
 	}
-	return line.WasCut() && !s.t.Failed()
+	return cut && !s.t.Failed()
 }

@@ -91,7 +91,7 @@ func importState(db *agreed.DB, smd1 index.Files) (since time.Time, err error) {
 		if errors.As(err, &classified) {
 			return since, err
 		}
-		return since, fault.New(fault.Internal, "read the agreed state", smd1.DB, err)
+		return since, fault.New(maildir.KindOf(err), "read the agreed state", smd1.DB, err)
 	}
 	return since, nil
 }

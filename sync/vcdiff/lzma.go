@@ -38,16 +38,13 @@ func (z *lzmaStream) section(part []byte) ([]byte, error) {
 			return nil, err
 		}
 		z.block.open(s.rest)
-		if err := z.block.check(s.rest); err != nil {
-			return nil, err
-		}
+	}
+	if err := z.block.check(s.rest); err != nil {
+		return nil, err
+	}
+	if first {
 		if z.out, err = (xz.ReaderConfig{SingleStream: true}).NewReader(&z.in); err != nil {
 			return nil, fmt.Errorf("%w: LZMA section: %w", ErrFormat, err)
-		}
-	}
-	if !first {
-		if err := z.block.check(s.rest); err != nil {
-			return nil, err
 		}
 	}
 	var plain bytes.Buffer // grows by what comes, not by what is said to come
