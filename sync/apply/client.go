@@ -119,7 +119,7 @@ type run struct {
 	touched map[string]bool // names any action is about
 
 	view      *view
-	localOnly map[maildir.Sum]maildir.Name
+	localOnly map[maildir.Sum][]maildir.Name
 	placed    *placed               // nil in a dry run
 	theirs    map[string]bool       // see theirNames; nil until it is asked for
 	empty     map[maildir.Name]bool // empty files to be replaced

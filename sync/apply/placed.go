@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"smd-applet/sync/delta"
+	"smd-applet/sync/fault"
 	"smd-applet/sync/index"
 	"smd-applet/sync/maildir"
 )
@@ -21,17 +22,25 @@ import (
 // second copy at worst.
 type placed struct {
 	path  string
-	sums  map[maildir.Name]maildir.Sum // of earlier runs
+	sums  map[maildir.Name]listed // of earlier runs
 	names map[maildir.Sum]maildir.Name
 	file  *os.File // nil until something is put in place
 	left  bool     // by an earlier run, perhaps without a whole line in it
+}
+
+// listed is what the list has of a message.
+type listed struct {
+	sum maildir.Sum
+	// since is when it was about to be put in place, in nanoseconds of Unix time, by
+	// the clock of its file system.
+	since int64
 }
 
 // maxPlaced bounds the list, in messages.
 const maxPlaced = 1 << 20
 
 func readPlaced(files index.Files) (*placed, error) {
-	p := &placed{path: files.Placed(), sums: make(map[maildir.Name]maildir.Sum), names: make(map[maildir.Sum]maildir.Name)}
+	p := &placed{path: files.Placed(), sums: make(map[maildir.Name]listed), names: make(map[maildir.Sum]maildir.Name)}
 	f, err := os.Open(p.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
@@ -43,19 +52,19 @@ func readPlaced(files index.Files) (*placed, error) {
 	p.left = true
 	for s := bufio.NewScanner(f); s.Scan() && len(p.sums) < maxPlaced; {
 		var header, body, text string
-		if _, err := fmt.Sscanf(s.Text(), "%s %s %q", &header, &body, &text); err != nil {
+		var l listed
+		if _, err := fmt.Sscanf(s.Text(), "%s %s %d %q", &header, &body, &l.since, &text); err != nil {
 			continue // the end of what a crash left
 		}
 		name, err := maildir.ParseName(text)
-		var sum maildir.Sum
 		if err == nil {
-			sum.Header, err = maildir.ParseDigest(header)
+			l.sum.Header, err = maildir.ParseDigest(header)
 		}
 		if err == nil {
-			sum.Body, err = maildir.ParseDigest(body)
+			l.sum.Body, err = maildir.ParseDigest(body)
 		}
 		if err == nil {
-			p.sums[name], p.names[sum] = sum, name
+			p.sums[name], p.names[l.sum] = l, name
 		}
 	}
 	return p, nil
@@ -63,10 +72,14 @@ func readPlaced(files index.Files) (*placed, error) {
 
 // add lists a batch that is about to be put in place.
 func (p *placed) add(batch []arrival) error {
+	last, err := batch[len(batch)-1].temp.Stat()
+	if err != nil {
+		return err
+	}
 	var lines strings.Builder
 	for _, a := range batch {
 		if a.was == nil {
-			fmt.Fprintf(&lines, "%s %s %q\n", a.action.Sum.Header, a.action.Sum.Body, a.to.String())
+			fmt.Fprintf(&lines, "%s %s %d %q\n", a.action.Sum.Header, a.action.Sum.Body, last.ModTime().UnixNano(), a.to.String())
 		}
 	}
 	if lines.Len() == 0 {
@@ -79,7 +92,7 @@ func (p *placed) add(batch []arrival) error {
 		}
 		p.file = f
 	}
-	_, err := p.file.WriteString(lines.String())
+	_, err = p.file.WriteString(lines.String())
 	return err
 }
 
@@ -104,10 +117,10 @@ func (r *run) movedMeanwhile(ctx context.Context, a *delta.Action, dst maildir.N
 	if r.placed == nil {
 		return false, nil
 	}
-	if sum, listed := r.placed.sums[dst]; listed && sum == a.Sum {
+	if l, listed := r.placed.sums[dst]; listed && l.sum == a.Sum {
 		// It is not where it was put: moved here, if this end has it. The next push
 		// tells the other end.
-		_, moved, err := r.elsewhere(ctx, a.Sum)
+		_, moved, err := r.elsewhereSince(ctx, l)
 		return moved, err
 	}
 	src, listed := r.placed.names[a.Sum]
@@ -116,7 +129,7 @@ func (r *run) movedMeanwhile(ctx context.Context, a *delta.Action, dst maildir.N
 	}
 	have, ok, err := r.view.find(ctx, src)
 	if err == nil && !ok {
-		have, ok, err = r.elsewhere(ctx, a.Sum) // moved to two places: the other end's wins
+		have, ok, err = r.elsewhereSince(ctx, r.placed.sums[src]) // moved to two places: the other end's wins
 	}
 	if !ok || err != nil {
 		return false, err
@@ -133,6 +146,25 @@ func (r *run) movedMeanwhile(ctx context.Context, a *delta.Action, dst maildir.N
 		return false, nil // it went away between the look and the move: it is fetched
 	}
 	return err == nil, err
+}
+
+// elsewhereSince is [run.elsewhere] for a message of the list. One that did not change
+// since is another of the same content, and this one never came to its place.
+func (r *run) elsewhereSince(ctx context.Context, l listed) (maildir.Name, bool, error) {
+	return r.elsewhere(ctx, l.sum, func(n maildir.Name) (bool, error) {
+		p, err := r.opt.Store.Place(n)
+		if err != nil {
+			return false, err
+		}
+		changed, err := p.Changed()
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return false, nil
+		case err != nil:
+			return false, fault.New(maildir.KindOf(err), "look at", p.Path(), err)
+		}
+		return changed >= l.since, nil
+	})
 }
 
 // tells reports whether one of the other end's changes makes a message of that name.

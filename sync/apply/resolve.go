@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"slices"
 
 	"smd-applet/sync/delta"
 	"smd-applet/sync/fault"
@@ -244,7 +245,7 @@ func (r *run) moveFlags(ctx context.Context, a *delta.Action, src, dst maildir.N
 // moveFlagsElsewhere handles a flag change of a message this end has moved to
 // another folder: it stays there and gets the flags.
 func (r *run) moveFlagsElsewhere(ctx context.Context, a *delta.Action, src, dst maildir.Name) error {
-	have, ok, err := r.elsewhere(ctx, a.Sum)
+	have, ok, err := r.elsewhere(ctx, a.Sum, anyOne)
 	if err != nil {
 		return err
 	}
@@ -281,7 +282,7 @@ func (r *run) move(ctx context.Context, a *delta.Action, src, dst maildir.Name) 
 	}
 	if !ok {
 		// Moved to two places: the other end's place wins, once.
-		if have, ok, err = r.elsewhere(ctx, a.Sum); err != nil {
+		if have, ok, err = r.elsewhere(ctx, a.Sum, anyOne); err != nil {
 			return err
 		}
 	}
@@ -351,13 +352,13 @@ func (r *run) replace(ctx context.Context, a *delta.Action, dst maildir.Name) er
 		return err
 	}
 	if !ok {
-		if have, ok, err = r.elsewhere(ctx, a.Was); err != nil {
+		if have, ok, err = r.elsewhere(ctx, a.Was, anyOne); err != nil {
 			return err
 		}
 	}
 	if !ok {
 		// A run that was cut has done it already, where this end moved the message.
-		if _, done, err := r.elsewhere(ctx, a.Sum); done || err != nil {
+		if _, done, err := r.elsewhere(ctx, a.Sum, anyOne); done || err != nil {
 			return err
 		}
 		return r.fetch(a, dst)
@@ -395,20 +396,29 @@ func (r *run) fetch(a *delta.Action, dst maildir.Name) error {
 	return nil
 }
 
-// elsewhere finds a message with this content that only this end has: one it
-// moved, since its former place is empty.
-func (r *run) elsewhere(ctx context.Context, sum maildir.Sum) (maildir.Name, bool, error) {
+// elsewhere finds a message with this content that only this end has, and that may
+// be it: one it moved, since its former place is empty.
+func (r *run) elsewhere(ctx context.Context, sum maildir.Sum, may func(maildir.Name) (bool, error)) (maildir.Name, bool, error) {
 	if r.localOnly == nil {
 		if err := r.findLocalOnly(ctx); err != nil {
 			return maildir.Name{}, false, err
 		}
 	}
-	n, ok := r.localOnly[sum]
-	if ok {
-		delete(r.localOnly, sum)
+	all := r.localOnly[sum]
+	for i := len(all) - 1; i >= 0; i-- {
+		n := all[i]
+		if ok, err := may(n); err != nil {
+			return maildir.Name{}, false, err
+		} else if ok {
+			r.localOnly[sum] = slices.Delete(all, i, i+1)
+			return n, true, nil
+		}
 	}
-	return n, ok, nil
+	return maildir.Name{}, false, nil
 }
+
+// anyOne lets [run.elsewhere] take whichever it finds.
+func anyOne(maildir.Name) (bool, error) { return true, nil }
 
 // theirNames are the names that the other end's changes are about: true where one
 // makes a message of that name, false where it is but deleted.
@@ -427,7 +437,7 @@ func (r *run) theirNames() map[string]bool {
 // conflict pays for it.
 func (r *run) findLocalOnly(ctx context.Context) error {
 	theirs := r.theirNames()
-	r.localOnly = make(map[maildir.Sum]maildir.Name)
+	r.localOnly = make(map[maildir.Sum][]maildir.Name)
 	// What lies in tmp is this run's: messages that are to be put in place.
 	_, err := r.opt.Store.Scan(ctx, maildir.ScanOptions{Excluded: r.opt.Excluded, StrayAge: math.MaxInt64}, func(l maildir.Listing) error {
 		for _, f := range l.Files {
@@ -447,7 +457,7 @@ func (r *run) findLocalOnly(ctx context.Context) error {
 				return err
 			}
 			if ok && !damaged {
-				r.localOnly[sum] = n
+				r.localOnly[sum] = append(r.localOnly[sum], n)
 			}
 		}
 		return nil

@@ -80,6 +80,21 @@ func (p Place) notRegular() error {
 // Stat returns the file's size, time and inode, without following a link.
 func (p Place) Stat() (fs.FileInfo, error) { return p.Folder.Root.Lstat(p.Rel()) }
 
+// Changed returns when the file was last written, renamed or marked, in nanoseconds
+// of Unix time: no program can set that back.
+func (p Place) Changed() (int64, error) {
+	f, err := p.open()
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	var st unix.Stat_t
+	if err := ignoreEINTR(func() error { return unix.Fstat(int(f.Fd()), &st) }); err != nil {
+		return 0, p.pathError("look at", err)
+	}
+	return st.Ctim.Nano(), nil
+}
+
 // Sum reads the message and returns its digests. The caller has seen that it is
 // no link.
 func (p Place) Sum(h *Hasher, buf []byte) (Sum, error) {
