@@ -165,13 +165,15 @@ func (r *session) listen(ctx context.Context, host remote.Host, without string, 
 				failed = err
 			}
 		}
-		done <- needsApplet(r.endpoint.ServerName, failed)
+		f := needsApplet(r.endpoint.ServerName, failed)
+		r.namesProgram(f)
+		done <- f
 	}()
 	return done
 }
 
 // needsApplet is the failure of what only two of ours can do.
-func needsApplet(server string, err error) error {
+func needsApplet(server string, err error) *fault.Error {
 	return &fault.Error{
 		Kind: fault.RemoteProgram, Op: "count the messages", Path: server, Err: err,
 		Hint: "both ends need this version of smd-applet for a census: smd-applet deploy %s", HintArgs: []any{server},

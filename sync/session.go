@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"smd-applet/sync/apply"
 	"smd-applet/sync/config"
 	"smd-applet/sync/delta"
+	"smd-applet/sync/deploy"
 	"smd-applet/sync/exclude"
 	"smd-applet/sync/fault"
 	"smd-applet/sync/guard"
@@ -591,11 +593,29 @@ func (r *session) blame(err, remoteErr error, argv []string) error {
 // noProgram is the failure of a server that lacks the program.
 func (r *session) noProgram(op string, err error) *fault.Error {
 	f := fault.New(fault.RemoteProgram, op, r.endpoint.ServerName, err)
+	if r.namesProgram(f) {
+		return f
+	}
 	if !r.endpoint.LocalSync() {
 		f.Hint, f.HintArgs = "put it there: smd-applet deploy %s", []any{r.endpoint.ServerName}
 		f.Actions = []fault.Action{{Kind: fault.RunCommand, Arg: remote.Quote([]string{r.applet(), "deploy", r.endpoint.ServerName})}}
 	}
 	return f
+}
+
+// namesProgram gives the failure its way out where the configuration names the program
+// at the other end: one put where a deploy puts it would not be looked at. It reports
+// whether that is so.
+func (r *session) namesProgram(f *fault.Error) bool {
+	p := r.endpoint.RemoteProgram
+	if p == "" || path.Clean(p) == deploy.Place {
+		return false
+	}
+	file := r.Paths.Config(r.endpoint.Name)
+	f.Hint = "REMOTE_PROGRAM=%s is not there, or another version: put this version in that place, or take the line out of %s"
+	f.HintArgs = []any{p, file}
+	f.Actions = []fault.Action{{Kind: fault.EditConfig, Arg: file}, {Kind: fault.Retry}}
+	return true
 }
 
 // applet is what a shell here starts this program by.

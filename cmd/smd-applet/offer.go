@@ -40,7 +40,8 @@ func withProgram(ctx context.Context, pool *remote.Pool, out io.Writer, work fun
 const placeOfProgram = "It goes to ~/.local/bin there; no root is needed, and nothing else is touched."
 
 // lacksProgram reports whether a failure goes away with the program, and where a
-// person logs in to put it there.
+// person logs in to put it there. Where REMOTE_PROGRAM names another place it does
+// not: the way out is then another one, of two parts.
 func lacksProgram(err error) (host string, ok bool) {
 	f := fault.As(err)
 	if f == nil || f.Kind != fault.RemoteProgram || len(f.HintArgs) != 1 {
