@@ -58,7 +58,10 @@ type Sessions struct {
 	Resident bool
 	Wake     func(endpoint string)
 
-	links links
+	links   links
+	configs config.Loader
+	logs    runLogs
+	ends    history.Ends
 }
 
 var (
@@ -72,7 +75,7 @@ const mailboxWait = 30 * time.Second
 
 // Run implements [Runner].
 func (s *Sessions) Run(ctx context.Context, endpoint string, d Direction, report func(Progress)) (Result, error) {
-	e, err := config.Load(ctx, s.Paths, endpoint)
+	e, err := s.configs.Load(ctx, s.Paths, endpoint)
 	if err != nil {
 		return Result{}, named(err, endpoint, d)
 	}
@@ -275,20 +278,20 @@ func (r *session) lockNames() []string {
 	return slices.Sorted(slices.Values(r.endpoint.LocalMailboxes()))
 }
 
-// logged runs with the endpoint's two logs open, which are rewritten each run.
+// logged runs with the endpoint's two logs, which are rewritten each run.
 func (r *session) logged(ctx context.Context) (Result, error) {
-	client, err := os.OpenFile(r.Paths.ClientLog(r.endpoint.Name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	client, err := r.logs.rewrite(r.Paths.ClientLog(r.endpoint.Name))
 	if err != nil {
-		return Result{}, fault.New(maildir.KindOf(err), "open the log", r.Paths.ClientLog(r.endpoint.Name), err)
+		return Result{}, err
 	}
-	defer client.Close()
-	server, err := os.OpenFile(r.Paths.ServerLog(r.endpoint.Name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	server, err := r.logs.rewrite(r.Paths.ServerLog(r.endpoint.Name))
 	if err != nil {
-		return Result{}, fault.New(maildir.KindOf(err), "open the log", r.Paths.ServerLog(r.endpoint.Name), err)
+		client.end("")
+		return Result{}, err
 	}
-	defer server.Close()
+	defer server.end("")
 	if !r.DryRun {
-		r.history = history.Begin(r.Paths.HistoryDir(), r.Paths.Home, r.endpoint.Name, string(r.direction))
+		r.history = history.Begin(r.Paths.HistoryDir(), r.Paths.Home, r.endpoint.Name, string(r.direction), &r.ends)
 	}
 	result, err := r.hooked(ctx, client, server)
 	r.remember(result, fault.As(err))
@@ -296,9 +299,7 @@ func (r *session) logged(ctx context.Context) (Result, error) {
 	if r.direction == Both && err == nil {
 		lines = twoWayTags(r.endpoint.Name, result)
 	}
-	for _, line := range lines {
-		fmt.Fprintln(client, line)
-	}
+	client.end(strings.Join(lines, "\n") + "\n")
 	return result, err
 }
 

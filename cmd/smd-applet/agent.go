@@ -42,7 +42,11 @@ func newAgent() *cobra.Command {
 			if a.mailboxes, err = mailboxesFor("agent", args[1:]); err != nil {
 				return err
 			}
-			err = a.serve(ctx)
+			// The main goroutine is bound to the thread that a tray would draw with: each
+			// message handed to it would be a switch of threads.
+			served := make(chan error, 1)
+			go func() { served <- a.serve(ctx) }()
+			err = <-served
 			if err != nil && cmd.Context().Err() == nil {
 				printFault(os.Stderr, "smd-applet agent", fault.As(err))
 				return exitStatus(exitFailure)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	stdsync "sync"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -49,6 +50,11 @@ type DB struct {
 	bolt      *bolt.DB        // nil while released
 	recovered string
 	closed    bool
+
+	left      left          // the file, while released
+	version   atomic.Uint64 // see [DB.Version]
+	summary   Summary       // of summaryAt
+	summaryAt uint64
 }
 
 // Open opens the store at path, or begins one, readable by its owner alone.
@@ -59,6 +65,7 @@ type DB struct {
 // system says.
 func Open(path string) (*DB, error) {
 	db := &DB{path: path}
+	db.version.Store(1)
 	if err := db.ensure(); err != nil {
 		return nil, err
 	}
@@ -78,6 +85,7 @@ func (db *DB) Close() error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
 	db.closed = true
+	db.left.forget()
 	return db.release()
 }
 
@@ -86,6 +94,9 @@ func (db *DB) Close() error {
 func (db *DB) Release() error {
 	db.mu.Lock()
 	defer db.mu.Unlock()
+	if db.bolt != nil {
+		db.left.note(db.path, db.bolt.Info().PageSize)
+	}
 	return db.release()
 }
 
@@ -123,6 +134,9 @@ func (db *DB) ensure() error {
 		return db.fault("open state", err)
 	}
 	db.bolt = b
+	if !db.left.same(db.path) {
+		db.version.Add(1) // others wrote to it, or it is another
+	}
 	return nil
 }
 
@@ -310,6 +324,9 @@ func (db *DB) transact(writable bool, f func(*Tx) error) error {
 	stuck := false
 	err = func() error {
 		defer db.mu.RUnlock()
+		if writable {
+			defer db.version.Add(1)
+		}
 		return run(b, writable, f, &stuck)
 	}()
 	var bad *damage

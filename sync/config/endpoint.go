@@ -93,43 +93,52 @@ func (e *Endpoint) LocalMailboxes() []string {
 // Load evaluates an endpoint's configuration file and checks it. A missing one
 // is written as a template. Errors are of kind [fault.Config].
 func Load(ctx context.Context, p Paths, endpoint string) (*Endpoint, error) {
+	e, _, err := load(ctx, p, endpoint)
+	return e, err
+}
+
+func load(ctx context.Context, p Paths, endpoint string) (e *Endpoint, same bool, err error) {
 	if err := CheckEndpoint(endpoint); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := p.Make(); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := adoptOld(p); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	file := p.Config(endpoint)
 	src, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := WriteTemplate(p, endpoint); err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		return nil, edit(file, errors.New("there was none: a template has been written"))
+		return nil, false, edit(file, errors.New("there was none: a template has been written"))
 	}
 	if err != nil {
-		return nil, fault.New(fault.Config, "read the configuration", file, err)
+		return nil, false, fault.New(fault.Config, "read the configuration", file, err)
 	}
-	return Parse(ctx, p, endpoint, src)
+	return parseSource(ctx, p, endpoint, src)
 }
 
 // Parse evaluates and checks a configuration that the endpoint's file has, or is
 // to have.
 func Parse(ctx context.Context, p Paths, endpoint string, src []byte) (*Endpoint, error) {
+	e, _, err := parseSource(ctx, p, endpoint, src)
+	return e, err
+}
+
+func parseSource(ctx context.Context, p Paths, endpoint string, src []byte) (e *Endpoint, same bool, err error) {
 	file := p.Config(endpoint)
-	vars, err := evaluate(ctx, p.Home, file, src)
+	vars, same, err := evaluate(ctx, p.Home, file, src)
 	if err != nil {
-		return nil, edit(file, err)
+		return nil, false, edit(file, err)
 	}
-	e, err := parse(vars)
-	if err != nil {
-		return nil, edit(file, err)
+	if e, err = parse(vars); err != nil {
+		return nil, false, edit(file, err)
 	}
 	e.Name = endpoint
-	return e, nil
+	return e, same, nil
 }
 
 // edit is the failure of a configuration file that a person has to edit.
@@ -339,7 +348,8 @@ func DBFile(clientName string, mailboxes []string) string {
 		parts[i] = strings.TrimSuffix(m, "/")
 	}
 	client := strings.ReplaceAll(strings.TrimSuffix(clientName, "/"), "/", "_")
-	// A blank is %20 where SMD makes the name.
-	boxes := strings.NewReplacer("/", "_", "%", "_", " ", "_20").Replace(strings.Join(parts, "__"))
-	return client + "__" + boxes + ".db.txt"
+	return client + "__" + inDBFile.Replace(strings.Join(parts, "__")) + ".db.txt"
 }
+
+// inDBFile has blanks as what is left of %20, as SMD does.
+var inDBFile = strings.NewReplacer("/", "_", "%", "_", " ", "_20")

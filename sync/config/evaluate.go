@@ -19,11 +19,11 @@ import (
 const evaluateFor = 10 * time.Second
 
 // evaluate runs a configuration as the shell script it is and returns its
-// variables.
-func evaluate(ctx context.Context, home, file string, src []byte) (map[string]string, error) {
+// variables, and whether they would be the same another time.
+func evaluate(ctx context.Context, home, file string, src []byte) (vars map[string]string, same bool, err error) {
 	script, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(string(src)), file)
 	if err != nil {
-		return nil, err // it names file, line and column
+		return nil, false, err // it names file, line and column
 	}
 	ctx, cancel := context.WithTimeout(ctx, evaluateFor)
 	defer cancel()
@@ -37,24 +37,24 @@ func evaluate(ctx context.Context, home, file string, src []byte) (map[string]st
 		interp.StdIO(nil, io.Discard, &stderr),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("prepare to evaluate: %w", err)
+		return nil, false, fmt.Errorf("prepare to evaluate: %w", err)
 	}
 	if err := run.Run(ctx, script); err != nil && !(endsInCondition(script) && stderr.Len() == 0 && ctx.Err() == nil) {
 		if errors.Is(ctx.Err(), context.Canceled) {
-			return nil, ctx.Err()
+			return nil, false, ctx.Err()
 		}
 		if ctx.Err() != nil {
-			return nil, fmt.Errorf("evaluating it takes more than %v: %w", evaluateFor, ctx.Err())
+			return nil, false, fmt.Errorf("evaluating it takes more than %v: %w", evaluateFor, ctx.Err())
 		}
-		return nil, fmt.Errorf("evaluating it failed: %w: %s", err, strings.TrimSpace(stderr.String()))
+		return nil, false, fmt.Errorf("evaluating it failed: %w: %s", err, strings.TrimSpace(stderr.String()))
 	}
-	vars := make(map[string]string)
+	vars = make(map[string]string)
 	for _, name := range settings {
 		if v, ok := run.Vars[name]; ok {
 			vars[name] = v.String()
 		}
 	}
-	return vars, nil
+	return vars, constant(script), nil
 }
 
 // endsInCondition reports whether the last command's status is that of a

@@ -21,7 +21,7 @@ type change struct {
 // run makes the history of a run.
 func run(t *testing.T, dir, way string, o history.Outcome, changes ...change) {
 	t.Helper()
-	w := history.Begin(dir, filepath.Dir(dir), "default", way)
+	w := history.Begin(dir, filepath.Dir(dir), "default", way, nil)
 	for _, c := range changes {
 		w.Change(c.sent, c.what, c.path, c.to)
 	}
@@ -51,7 +51,7 @@ func TestRuns(t *testing.T) {
 	}{
 		{name: "none", make: func(string) {}, want: []string{"no run is known"}},
 		{name: "other endpoint", make: func(dir string) {
-			if err := history.Begin(dir, dir, "default.x", "sync").End(history.Outcome{}); err != nil {
+			if err := history.Begin(dir, dir, "default.x", "sync", nil).End(history.Outcome{}); err != nil {
 				t.Error(err)
 			}
 		}, want: []string{"no run is known"}},
@@ -137,7 +137,7 @@ func TestRunCutOff(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "history")
 	run(t, dir, "sync", history.Outcome{})
-	w := history.Begin(dir, dir, "default", "sync")
+	w := history.Begin(dir, dir, "default", "sync", nil)
 	for range 5000 { // enough that some of it is written
 		w.Change(false, hooks.Added, "Mail/cur/100.abcdefghijklmnop:2,S", "")
 	}

@@ -63,7 +63,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		if o.Kind != "" {
 			o.Failure, o.WayOut = "a line\nand one", "go on"
 		}
-		w := Begin(dir, home, "default", "sync")
+		w := Begin(dir, home, "default", "sync", nil)
 		for _, c := range changes {
 			w.Change(c.Sent, c.What, c.Path, c.To)
 		}
@@ -101,7 +101,7 @@ func TestTornAndDamaged(t *testing.T) {
 		}
 		var ends []int // of each run's block in the file
 		for i := range 4 {
-			w := Begin(dir, dir, "default", "pull")
+			w := Begin(dir, dir, "default", "pull", nil)
 			for n := range 1 + 40*i { // of both forms
 				w.Change(false, hooks.Added, fmt.Sprintf("Mail/cur/%d.%d.host:2,S", i, n), "")
 			}
@@ -142,7 +142,7 @@ func TestTornAndDamaged(t *testing.T) {
 			rt.Fatalf("%d blocks are read, want %d", len(got), whole)
 		}
 		// And it goes on behind that.
-		w := Begin(dir, dir, "default", "pull")
+		w := Begin(dir, dir, "default", "pull", nil)
 		w.Change(false, hooks.Removed, "Mail/cur/last", "")
 		if err := w.End(Outcome{}); err != nil {
 			rt.Fatal(err)
@@ -183,28 +183,34 @@ func TestQuietRunsWriteNothing(t *testing.T) {
 		}
 		return st.Size()
 	}
-	end := func(o Outcome) {
-		if err := Begin(dir, dir, "default", "pull").End(o); err != nil {
+	var one, another Ends // of two programs
+	end := func(by *Ends, o Outcome) {
+		if err := Begin(dir, dir, "default", "pull", by).End(o); err != nil {
 			t.Fatal(err)
 		}
 	}
 	failed := Outcome{Kind: "network", Failure: "no way", WayOut: "wait"}
-	end(Outcome{})
+	end(&one, Outcome{})
 	for _, c := range []struct {
 		name   string
+		by     *Ends
 		o      Outcome
 		writes bool
 	}{
-		{"well again", Outcome{}, false},
-		{"failed", failed, true},
-		{"failed again", failed, false},
-		{"well after it", Outcome{}, true},
-		{"held", Outcome{Held: []Held{{"Mail", 60, false}}}, true},
-		{"held still", Outcome{Held: []Held{{"Mail", 60, false}}}, false},
-		{"more is held", Outcome{Held: []Held{{"Mail", 61, false}}}, true},
+		{"well again", &one, Outcome{}, false},
+		{"failed", &one, failed, true},
+		{"failed again", &one, failed, false},
+		{"well after it", &one, Outcome{}, true},
+		{"well in another program", &another, Outcome{}, false},
+		{"well in one that remembers nothing", nil, Outcome{}, false},
+		{"failed in another program", &another, failed, true},
+		{"well, as one's last", &one, Outcome{}, true},
+		{"held", &one, Outcome{Held: []Held{{"Mail", 60, false}}}, true},
+		{"held still", &one, Outcome{Held: []Held{{"Mail", 60, false}}}, false},
+		{"more is held", &one, Outcome{Held: []Held{{"Mail", 61, false}}}, true},
 	} {
 		before := size()
-		end(c.o)
+		end(c.by, c.o)
 		if grew := size() > before; grew != c.writes {
 			t.Errorf("%s: it grew: %v", c.name, grew)
 		}
@@ -230,7 +236,7 @@ func TestOldDaysGo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w := Begin(dir, dir, "default", "push")
+	w := Begin(dir, dir, "default", "push", nil)
 	w.Change(true, hooks.Added, "Mail/cur/1", "")
 	if err := w.End(Outcome{}); err != nil {
 		t.Fatal(err)
@@ -250,7 +256,7 @@ func TestOldDaysGo(t *testing.T) {
 func TestDayIsBounded(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	begin := Begin(dir, dir, "default", "pull")
+	begin := Begin(dir, dir, "default", "pull", nil)
 	begin.Change(false, hooks.Added, "Mail/cur/0", "")
 	if err := begin.End(Outcome{}); err != nil {
 		t.Fatal(err)
@@ -258,7 +264,7 @@ func TestDayIsBounded(t *testing.T) {
 	if err := os.Truncate(newest(t, dir), maxDay+1); err != nil {
 		t.Fatal(err)
 	}
-	w := Begin(dir, dir, "default", "pull")
+	w := Begin(dir, dir, "default", "pull", nil)
 	const many = 5000
 	for i := range many {
 		w.Change(false, hooks.Added, fmt.Sprintf("Mail/cur/%d", i), "")
@@ -280,7 +286,7 @@ func TestWritersTogether(t *testing.T) {
 	const writers, each = 4, 3000
 	var wait stdsync.WaitGroup
 	for range writers {
-		w := Begin(dir, dir, "default", "pull")
+		w := Begin(dir, dir, "default", "pull", nil)
 		wait.Go(func() {
 			var two stdsync.WaitGroup
 			for range 2 {
@@ -344,7 +350,7 @@ func TestLeaving(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := filepath.Join(home, "history")
-	w := Begin(dir, home, "default", "pull")
+	w := Begin(dir, home, "default", "pull", nil)
 	w.Leaving("one")
 	w.Leaving("none")
 	w.Change(false, hooks.Removed, "one", "")
@@ -372,7 +378,7 @@ func TestNilWriter(t *testing.T) {
 func BenchmarkFirstSync(b *testing.B) {
 	for b.Loop() {
 		dir := b.TempDir()
-		w := Begin(dir, dir, "default", "sync")
+		w := Begin(dir, dir, "default", "sync", nil)
 		for i := range 100_000 {
 			w.Change(false, hooks.Added, fmt.Sprintf("Mail/.Lists.%d/cur/17%08d.M%dP%d_%d.host.example,S=%d:2,S", i%40, i*7919, (i*7907)%1_000_000, i%32768, i, (i*31)%90_000), "")
 		}

@@ -36,6 +36,7 @@ const (
 type Writer struct {
 	dir, home string
 	run       Run
+	ends      *Ends
 
 	mu      stdsync.Mutex
 	text    bytes.Buffer
@@ -49,11 +50,11 @@ type Writer struct {
 }
 
 // Begin begins a run's history in dir. Messages are looked into below home. Until
-// there is something to write, nothing is.
-func Begin(dir, home, endpoint, way string) *Writer {
+// there is something to write, nothing is. ends may be nil.
+func Begin(dir, home, endpoint, way string, ends *Ends) *Writer {
 	now := time.Now()
 	id := strconv.FormatInt(now.UnixNano(), 36) + "-" + strconv.FormatInt(int64(os.Getpid()), 36)
-	return &Writer{dir: dir, home: home, run: Run{ID: id, Endpoint: endpoint, Way: way, Began: now}}
+	return &Writer{dir: dir, home: home, ends: ends, run: Run{ID: id, Endpoint: endpoint, Way: way, Began: now}}
 }
 
 // Change takes down a change. It may be called from any goroutine.
@@ -129,10 +130,8 @@ func (w *Writer) End(o Outcome) error {
 	o.Ended, o.Unnamed = time.Now(), w.unnamed
 	sum := sha256.Sum256([]byte(o.told()))
 	mark, told := w.last(), hex.EncodeToString(sum[:8])
-	if !w.changed {
-		if was, err := os.ReadFile(mark); err == nil && string(was) == told {
-			return os.Chtimes(mark, time.Time{}, o.Ended)
-		}
+	if !w.changed && w.ends.told(mark, told) {
+		return w.ends.mark(mark, told, o.Ended)
 	}
 	w.text.WriteString(o.lines())
 	w.flush(true)
@@ -140,7 +139,7 @@ func (w *Writer) End(o Outcome) error {
 		w.err = os.WriteFile(mark, []byte(told), 0o600)
 	}
 	if w.err == nil {
-		w.err = os.Chtimes(mark, time.Time{}, o.Ended)
+		w.err = w.ends.mark(mark, told, o.Ended)
 	}
 	return w.err
 }

@@ -11,7 +11,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -20,10 +19,8 @@ import (
 	stdsync "sync"
 	"time"
 
-	"github.com/gofrs/flock"
 	"golang.org/x/sys/unix"
 
-	"smd-applet/sync/durable"
 	"smd-applet/sync/fault"
 )
 
@@ -47,16 +44,15 @@ const retryEvery = 50 * time.Millisecond
 // in that order, and waits up to wait for each. A lock not had is an error of
 // kind [fault.Locked], and leaves nothing behind.
 func Acquire(ctx context.Context, home string, wait time.Duration, names ...string) (*Lock, error) {
-	dir := filepath.Join(home, ".smd", "locks")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fault.New(fault.Permission, "lock", dir, err)
-	}
 	l := &Lock{}
 	for _, name := range names {
-		f := flock.New(filepath.Join(dir, fileName(name)), flock.SetPermissions(0o600))
+		f, err := openLock(locksDir(home), fileName(name))
+		if err != nil {
+			return nil, errors.Join(err, l.Close())
+		}
+		l.release = append(l.release, func() error { return unix.Close(f) })
 		ok, err := try(ctx, f, wait)
-		if err == nil && ok {
-			l.release = append(l.release, f.Unlock)
+		if ok {
 			continue
 		}
 		cause := errors.New("another run has it")
@@ -64,7 +60,7 @@ func Acquire(ctx context.Context, home string, wait time.Duration, names ...stri
 		switch {
 		case ctx.Err() != nil:
 			cause = ctx.Err()
-		case err != nil && !errors.Is(err, context.DeadlineExceeded):
+		case err != nil:
 			kind, cause = fault.Permission, err
 		}
 		return nil, errors.Join(fault.New(kind, "lock", name, cause), l.Close())
@@ -72,21 +68,83 @@ func Acquire(ctx context.Context, home string, wait time.Duration, names ...stri
 	return l, nil
 }
 
-func try(ctx context.Context, f *flock.Flock, wait time.Duration) (bool, error) {
-	if wait <= 0 {
-		return f.TryLock()
+func locksDir(home string) string { return filepath.Join(home, ".smd", "locks") }
+
+// openLock opens a lock file, and makes it and its directory where they are missing.
+// A resident sync with nothing to do does little else than this: calls of package os
+// need seven for an open, to find out that a file can't be polled.
+func openLock(dir, name string) (fd int, err error) {
+	path := filepath.Join(dir, name)
+	const flags = unix.O_RDWR | unix.O_CREAT | unix.O_CLOEXEC
+	if fd, err = open(path, flags); err == nil {
+		return fd, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	return f.TryLockContext(ctx, retryEvery)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return -1, fault.New(fault.Permission, "lock", dir, err)
+	}
+	if fd, err = open(path, flags); err != nil {
+		return -1, fault.New(fault.Permission, "lock", path, err)
+	}
+	return fd, nil
+}
+
+// open is open(2) for a file that is the user's alone.
+func open(path string, flags int) (fd int, err error) {
+	err = uninterrupted(func() (err error) {
+		fd, err = unix.Open(path, flags, 0o600)
+		return err
+	})
+	return fd, err
+}
+
+// uninterrupted makes a system call again where a signal ended it.
+func uninterrupted(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// try takes the lock of an open file, and waits up to wait for it. The lock ends
+// with the file.
+func try(ctx context.Context, fd int, wait time.Duration) (bool, error) {
+	take := func() (bool, error) {
+		err := uninterrupted(func() error { return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return false, nil
+		}
+		return err == nil, err
+	}
+	if ok, err := take(); ok || err != nil || wait <= 0 {
+		return ok, err
+	}
+	limit := time.NewTimer(wait)
+	defer limit.Stop()
+	again := time.NewTicker(retryEvery)
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false, nil
+		case <-limit.C:
+			return false, nil
+		case <-again.C:
+			if ok, err := take(); ok || err != nil {
+				return ok, err
+			}
+		}
+	}
 }
 
 // longestName is what every file system takes, with room for our ending.
 const longestName = 200
 
+var encode = strings.NewReplacer("%", "%25", "/", "%2F")
+
 // fileName makes one file name of a path, and of a long one its digest.
 func fileName(name string) string {
-	file := strings.NewReplacer("%", "%25", "/", "%2F").Replace(name)
+	file := encode.Replace(name)
 	if len(file) > longestName {
 		file = fmt.Sprintf("%x", sha256.Sum256([]byte(name)))
 	}
@@ -124,7 +182,7 @@ func takeStock(home, path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(takePidFile(path), l.Close())
+	return errors.Join(takePidFile(home, path), l.Close())
 }
 
 // stockWait is how long others may take to look at the pid file and write it.
@@ -142,7 +200,7 @@ func releaseStock(path string) error {
 	return os.Remove(path)
 }
 
-func takePidFile(path string) error {
+func takePidFile(home, path string) error {
 	pid, err := Owner(path)
 	if err != nil {
 		return fault.New(fault.Permission, "lock", path, err)
@@ -153,20 +211,30 @@ func takePidFile(path string) error {
 			Hint: "wait for process %d to end; if it is no mail sync, remove %s", HintArgs: []any{pid, path},
 		}
 	}
-	return writePid(path)
+	return writePid(home, path)
 }
 
 // Owner returns the process id a pid file names; 0 when there is none, or none
 // that makes sense.
 func Owner(path string) (int, error) {
-	b, err := os.ReadFile(path)
+	fd, err := open(path, unix.O_RDONLY|unix.O_CLOEXEC)
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, nil
 	}
 	if err != nil {
 		return 0, err
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	defer unix.Close(fd)
+	var text [32]byte // more is no number
+	var n int
+	err = uninterrupted(func() (err error) {
+		n, err = unix.Read(fd, text[:])
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text[:n])))
 	if err != nil || pid <= 1 {
 		return 0, nil //nolint:nilerr // a damaged pid file names nobody
 	}
@@ -203,19 +271,27 @@ func Loop(home string) (l *Lock, pid int, err error) {
 		return nil, 0, err
 	}
 	// SMD's file tells people and scripts who it is; the kernel lock decides.
-	if err := writePid(path); err != nil {
+	if err := writePid(home, path); err != nil {
 		return nil, 0, errors.Join(err, l.Close())
 	}
 	return l, os.Getpid(), nil
 }
 
-func writePid(path string) error {
-	err := durable.Sweep(path)
+// writePid puts a pid file in place, whole. It is not forced to the disk: after a power
+// cut it names nobody who lives, whatever is left of it. The caller holds the kernel
+// lock that goes with it.
+func writePid(home, path string) error {
+	part := filepath.Join(locksDir(home), filepath.Base(path)+".pid")
+	fd, err := open(part, unix.O_WRONLY|unix.O_CREAT|unix.O_TRUNC|unix.O_CLOEXEC)
 	if err == nil {
-		err = durable.WriteFile(path, 0o600, func(w io.Writer) error {
-			_, err := fmt.Fprintln(w, os.Getpid())
+		text := strconv.AppendInt(nil, int64(os.Getpid()), 10)
+		err = uninterrupted(func() error {
+			_, err := unix.Write(fd, append(text, '\n'))
 			return err
 		})
+		if err = errors.Join(err, unix.Close(fd)); err == nil {
+			err = os.Rename(part, path)
+		}
 	}
 	if err != nil {
 		return fault.New(fault.Permission, "lock", path, err)

@@ -26,6 +26,9 @@ import (
 // and when all says so. The caller holds the mailbox lock, or passes the changes
 // on as a hint only. An error leaves the tracker to look at everything next time.
 func (t *Tracker) Refresh(ctx context.Context, all bool) (err error) {
+	if !all && !t.Dirty() && t.version == t.opt.DB.Version() && t.Count() == 0 {
+		return nil // nothing moved, here or in the state
+	}
 	dirty := t.dirty
 	t.dirty = dirt{}
 	defer func() {
@@ -33,7 +36,7 @@ func (t *Tracker) Refresh(ctx context.Context, all bool) (err error) {
 			t.dirty.all = true
 		}
 	}()
-	return t.opt.DB.View(func(tx *agreed.Tx) error {
+	err = t.opt.DB.View(func(tx *agreed.Tx) error {
 		t.readMeta(tx)
 		for _, f := range t.folders {
 			f.bySum = nil // the last run took from it what it paired
@@ -48,6 +51,10 @@ func (t *Tracker) Refresh(ctx context.Context, all bool) (err error) {
 		}
 		return t.findMoves(ctx, tx)
 	})
+	if err == nil {
+		t.version = t.opt.DB.Version()
+	}
+	return err
 }
 
 // MetaSince is the meta value of the Unix time, in nanoseconds and decimal, at

@@ -266,27 +266,31 @@ type Loss struct {
 }
 
 // Losses returns the folders that lost messages.
-func (t *Tracker) Losses() (losses []Loss, total int, err error) {
+func (t *Tracker) Losses() (losses []Loss, err error) {
+	for _, f := range t.sorted() {
+		l := Loss{Folder: f.path, Vanished: f.vanished}
+		for _, it := range f.items {
+			switch {
+			case it.kind != reconcile.Gone:
+			case it.to != nil:
+				l.Total--
+			default:
+				l.Gone++
+			}
+		}
+		if l.Gone > 0 {
+			losses = append(losses, l)
+		}
+	}
+	if len(losses) == 0 {
+		return nil, nil
+	}
 	err = t.opt.DB.View(func(tx *agreed.Tx) error {
-		total = tx.Len()
-		for _, f := range t.sorted() {
-			l := Loss{Folder: f.path, Vanished: f.vanished}
-			for _, it := range f.items {
-				switch {
-				case it.kind != reconcile.Gone:
-				case it.to != nil:
-					l.Total--
-				default:
-					l.Gone++
-				}
-			}
-			if l.Gone > 0 {
-				known, _ := tx.Folder(f.path)
-				l.Total += known.Count
-				losses = append(losses, l)
-			}
+		for i := range losses {
+			known, _ := tx.Folder(losses[i].Folder)
+			losses[i].Total += known.Count
 		}
 		return nil
 	})
-	return losses, total, err
+	return losses, err
 }

@@ -26,7 +26,8 @@ type Tracker struct {
 	folders map[string]*folder // those with something to tell, by remote path
 	touched map[agreed.Key]agreed.Seen
 	dirty   dirt
-	scanned bool // a full scan has been made
+	scanned bool   // a full scan has been made
+	version uint64 // of the state, at the last look
 
 	damaged []agreed.Key
 	doubles []maildir.Name   // messages that share another's unique name

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	stdsync "sync"
 	"time"
 
 	"smd-applet/sync/agreed"
@@ -338,22 +339,19 @@ func (a *agent) begin(ctx context.Context, m *smd2.Begin) error {
 			return err
 		}
 	}
-	losses, total, err := t.Losses()
+	losses, err := t.Losses()
+	if err != nil {
+		return err
+	}
+	state, err := a.end.DB.Summary()
 	if err != nil {
 		return err
 	}
 	answer := &smd2.Begun{
-		Changes: t.Count(), Total: total, Watched: a.watch != nil && a.watch.Live(), Damaged: t.Damaged(), Skipped: clip(t.Skipped()),
+		Digest: state.Digest, Changes: t.Count(), Total: state.Count, Watched: a.watch != nil && a.watch.Live(), Damaged: t.Damaged(), Skipped: clip(t.Skipped()),
 	}
 	for _, l := range losses {
 		answer.Losses = append(answer.Losses, smd2.Loss(l))
-	}
-	err = a.end.DB.View(func(tx *agreed.Tx) error {
-		answer.Digest = tx.Digest()
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	a.run.cursor = t.Cursor()
 	same := answer.Digest == m.Digest
@@ -407,25 +405,26 @@ func (a *agent) along(m *smd2.Changes) {
 	}
 }
 
-// every calls f from time to time until stop is called.
+// every calls f from time to time until stop has returned.
 func every(d time.Duration, f func()) (stop func()) {
-	ended, gone := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(gone)
-		tick := time.NewTicker(d)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				f()
-			case <-ended:
-				return
-			}
+	var mu stdsync.Mutex // f is not called once stopped
+	var timer *time.Timer
+	stopped := false
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(d, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		if !stopped {
+			f()
+			timer.Reset(d)
 		}
-	}()
+	})
 	return func() {
-		close(ended)
-		<-gone
+		mu.Lock()
+		defer mu.Unlock()
+		stopped = true
+		timer.Stop()
 	}
 }
 
@@ -661,14 +660,11 @@ func (a *agent) finish() error {
 	if err := a.install(); err != nil {
 		return err
 	}
-	answer := &smd2.Ended{Again: a.end.cleared > 0}
-	err := a.end.DB.View(func(tx *agreed.Tx) error {
-		answer.Digest = tx.Digest()
-		return nil
-	})
+	state, err := a.end.DB.Summary()
 	if err != nil {
 		return err
 	}
+	answer := &smd2.Ended{Digest: state.Digest, Again: a.end.cleared > 0}
 	for _, k := range a.peer.takeJunk() {
 		a.end.Tracker.Junk(k)
 	}

@@ -14,7 +14,7 @@ func (r *run) deletions() error {
 	if len(r.removes) == 0 {
 		return nil
 	}
-	losses, _, err := r.end.Tracker.Losses()
+	losses, err := r.end.Tracker.Losses()
 	if err != nil {
 		return err
 	}

@@ -253,13 +253,11 @@ func (r *run) begin(ctx context.Context, full bool) error {
 			return r.local(err)
 		}
 	}
-	err := r.end.DB.View(func(tx *agreed.Tx) error {
-		begin.Digest = tx.Digest()
-		return nil
-	})
+	state, err := r.end.DB.Summary()
 	if err != nil {
-		return err
+		return r.local(err)
 	}
+	begin.Digest = state.Digest
 	if !full {
 		begin.Close, begin.Want = t.Count() == 0, chunk/4
 		r.send(begin)
