@@ -8,6 +8,7 @@ import (
 	"path"
 	"slices"
 	"syscall"
+	"time"
 
 	"smd-applet/sync/agreed"
 	"smd-applet/sync/exclude"
@@ -204,8 +205,39 @@ func SeenOf(st fs.FileInfo) agreed.Seen {
 	return s
 }
 
-// searchFor lists the folder for the messages that were not found.
+// searchFor lists the folder for the messages that were not found. One that is
+// renamed meanwhile may be missed under both names: it is listed again then.
 func (t *Tracker) searchFor(ctx context.Context, there map[string][]file, local maildir.Folder) error {
+	for range maxFollowUps {
+		before, err := changedAt(local)
+		if err != nil {
+			return err
+		}
+		if err := t.search(ctx, there, local); err != nil {
+			return err
+		}
+		after, err := changedAt(local)
+		if err != nil || after == before || !slices.ContainsFunc(slices.Collect(maps.Values(there)), func(files []file) bool { return len(files) == 0 }) {
+			return err
+		}
+	}
+	return nil
+}
+
+// changedAt returns when each of a folder's directories last changed.
+func changedAt(local maildir.Folder) (at [2]time.Time, err error) {
+	for i, sub := range []string{"cur", "new"} {
+		if !has(local, sub) {
+			continue
+		}
+		if at[i], err = local.Changed(sub); err != nil {
+			return at, err
+		}
+	}
+	return at, nil
+}
+
+func (t *Tracker) search(ctx context.Context, there map[string][]file, local maildir.Folder) error {
 	for _, sub := range []string{"cur", "new"} {
 		if !has(local, sub) {
 			continue

@@ -98,7 +98,7 @@ func (t *Tracker) sums(ctx context.Context, f *folder, items []*item) ([]reading
 		unread = append(unread, it)
 		at = append(at, i)
 	}
-	readings, err := t.read(ctx, f, unread)
+	readings, err := t.readRenamed(ctx, f, unread)
 	if err != nil {
 		return nil, err
 	}
@@ -109,6 +109,7 @@ func (t *Tracker) sums(ctx context.Context, f *folder, items []*item) ([]reading
 		case got.err == nil:
 			it.sum = &got.sum
 		case errors.Is(got.err, fs.ErrNotExist):
+			t.went[it.seen.Size] = true
 			f.drop(it.unique)
 			t.Touch(got.local)
 		case errors.Is(got.err, maildir.ErrEmpty), errors.Is(got.err, maildir.ErrNotMessage):
@@ -119,6 +120,57 @@ func (t *Tracker) sums(ctx context.Context, f *folder, items []*item) ([]reading
 		}
 	}
 	return results, nil
+}
+
+// maxRenames bounds how often a message is looked for that is given another name
+// each time just before it is read.
+const maxRenames = 5
+
+// readRenamed reads messages, also those that a person flagged since the look: what
+// is not under its name is looked for in the folder.
+func (t *Tracker) readRenamed(ctx context.Context, f *folder, items []*item) ([]reading, error) {
+	readings, err := t.read(ctx, f, items)
+	if err != nil {
+		return nil, err
+	}
+	for range maxRenames {
+		there := make(map[string][]file)
+		for i, got := range readings {
+			if errors.Is(got.err, fs.ErrNotExist) {
+				there[items[i].unique] = nil
+			}
+		}
+		if len(there) == 0 {
+			break
+		}
+		local, err := t.opt.Store.Folder(f.path)
+		if err != nil {
+			return nil, err
+		}
+		if err := t.searchFor(ctx, there, local); err != nil {
+			return nil, err
+		}
+		var found []*item
+		var at []int
+		for i, it := range items {
+			if files := there[it.unique]; len(files) > 0 {
+				file := t.pick(agreed.Key{Folder: f.path, Unique: it.unique}, nil, files)
+				it.mark, it.seen = t.intern(file.mark), file.seen
+				found, at = append(found, it), append(at, i)
+			}
+		}
+		if len(found) == 0 {
+			break
+		}
+		again, err := t.read(ctx, f, found)
+		if err != nil {
+			return nil, err
+		}
+		for i, got := range again {
+			readings[at[i]] = got
+		}
+	}
+	return readings, nil
 }
 
 // Read returns the content of new messages of one folder, in order; unread where
@@ -173,6 +225,14 @@ func (t *Tracker) noMessage(k agreed.Key, seen agreed.Seen) {
 	}
 	t.junk[k] = seen
 }
+
+// Went reports whether a new message of that size went away before anyone read it,
+// since [Tracker.Begin]: a person moved or deleted it after the look. What the other
+// end has of that size may be the same.
+func (t *Tracker) Went(size int64) bool { return t.went[size] }
+
+// Begin says that a run begins, before it looks.
+func (t *Tracker) Begin() { clear(t.went) }
 
 // Unpair undoes that the message at k was taken for a moved one, if it was: what
 // it was is gone, and it is new.

@@ -39,6 +39,7 @@ type Tracker struct {
 
 	marks map[agreed.Mark]*agreed.Mark // each mark once
 	junk  map[agreed.Key]agreed.Seen   // files that were read and are no messages
+	went  map[int64]bool               // sizes of new messages that went away before they were read
 }
 
 // folder is what is to be told of one folder.
@@ -80,6 +81,7 @@ func New(opt Options) *Tracker {
 		touched: make(map[agreed.Key]agreed.Seen),
 		marks:   make(map[agreed.Mark]*agreed.Mark),
 		junk:    make(map[agreed.Key]agreed.Seen),
+		went:    make(map[int64]bool),
 	}
 }
 

@@ -285,3 +285,46 @@ func TestVanishedFolder(t *testing.T) {
 		t.Errorf("losses %+v, want %+v", losses, want)
 	}
 }
+
+// TestReadAfterARename reads a new message that a person renamed since the look: in
+// its folder it is found; where it left that, it is told that something went.
+func TestReadAfterARename(t *testing.T) {
+	t.Parallel()
+	e := newEnd(t, nil)
+	content := "Subject: a\n\nb\n"
+	message := e.deliver(".work", content)
+	e.must(e.Refresh(t.Context(), true))
+	found := e.changes()
+	if len(found) != 1 {
+		t.Fatalf("%v, want one new message", found)
+	}
+	k := found[0].Key
+	flagged, err := e.box.Flag(message, "S")
+	e.must(err)
+	read := func() agreed.Sum {
+		t.Helper()
+		sums, err := e.Read(t.Context(), k.Folder, []string{k.Unique})
+		e.must(err)
+		return sums[0]
+	}
+	if read() == agreed.Unread {
+		t.Error("the flagged message was not found")
+	}
+	if c := e.At(k); c == nil || c.Mark.Flags() != "S" {
+		t.Errorf("it is told of as %+v, want it with its flag", c)
+	}
+
+	e.must(e.Refresh(t.Context(), true))
+	_, err = e.box.Move(flagged, ".private")
+	e.must(err)
+	if sum := read(); sum != agreed.Unread || e.At(k) != nil {
+		t.Errorf("the message that left its folder was read: %v", sum)
+	}
+	size := int64(len(content))
+	if !e.Went(size) || e.Went(size+1) {
+		t.Error("it is not told what went")
+	}
+	if e.Begin(); e.Went(size) {
+		t.Error("the next run is told of what went before it")
+	}
+}

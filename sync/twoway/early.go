@@ -84,6 +84,14 @@ func (r *run) early(hints []hint) error {
 func (r *run) wantedEarly(hints []hint) ([]hint, error) {
 	var wanted []hint
 	err := r.end.DB.View(func(tx *agreed.Tx) error {
+		listed, err := loadBrought(tx)
+		if err != nil {
+			return err
+		}
+		sizes := make(map[int64]bool)
+		for _, b := range listed {
+			sizes[b.Size] = true
+		}
 		for _, h := range hints {
 			c := h.change
 			if err := checkChange(c); err != nil {
@@ -92,6 +100,9 @@ func (r *run) wantedEarly(hints []hint) ([]hint, error) {
 			_, agreedOn := tx.Get(c.Key)
 			if agreedOn || c.Kind != reconcile.New || c.Sum == agreed.Unread || r.end.Tracker.HasNew(c.Key.Folder) {
 				continue
+			}
+			if sizes[c.Size] {
+				continue // it may have come early before, and have another name since, here or there
 			}
 			// Of one that is told of twice, as it was before and after it was flagged, the
 			// last word counts.
@@ -219,7 +230,8 @@ func loadBrought(tx *agreed.Tx) (map[agreed.Key]brought, error) {
 }
 
 // readBrought reads the list at the start of a run. What came early is looked for
-// where it is not as it was put: a person may have flagged or moved it in between.
+// where it is not as it was put: a person may have flagged or moved it in between,
+// so lately that the watch need not have told of it.
 func (r *run) readBrought(ctx context.Context) error {
 	t := r.end.Tracker
 	missing := false
@@ -246,7 +258,7 @@ func (r *run) readBrought(ctx context.Context) error {
 	if err != nil || !missing {
 		return err
 	}
-	return r.end.look(ctx, r.opt.Watch, r.opt.Watch == nil)
+	return r.end.look(ctx, r.opt.Watch, true)
 }
 
 // maxDropped bounds what is remembered of a state that the other end does not have:
@@ -380,13 +392,8 @@ func (r *run) cameAs(tx *agreed.Tx, c reconcile.Change) (*reconcile.Change, erro
 				return same, err
 			}
 		case m != nil && m.Kind == reconcile.New:
-			p, err := r.end.place(k, m.Mark)
-			if err != nil {
-				return nil, err
-			}
-			if same, err := r.end.holds(p, c.Sum); same && err == nil {
-				m.Sum = c.Sum
-				return m, nil
+			if m, err := r.readNew(k); err != nil || m != nil && m.Sum == c.Sum {
+				return m, err
 			}
 		}
 	}

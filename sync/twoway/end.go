@@ -51,6 +51,7 @@ func (e *End) changed(what string, p maildir.Place, to string) {
 
 // reset forgets what belongs to one run.
 func (e *End) reset(ctx context.Context) {
+	e.Tracker.Begin()
 	e.ctx, e.unknown = ctx, nil
 	e.dirs, e.cleared = make(maildir.Dirs), 0
 	e.made = make(map[string]bool)

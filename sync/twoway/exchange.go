@@ -271,6 +271,10 @@ func (r *run) meet(tx *agreed.Tx, base reconcile.Known, mine *reconcile.Change, 
 	if !r.opt.Pull && mine == nil {
 		return nil
 	}
+	if mine == nil && c.Kind == reconcile.New && r.end.Tracker.Went(c.Size) {
+		r.left++ // it may be what a person here has just moved: the next look finds that
+		return nil
+	}
 	var d reconcile.Decision
 	switch {
 	case c.Kind != reconcile.New:
@@ -328,16 +332,10 @@ func (r *run) mine(c reconcile.Change) (*reconcile.Change, error) {
 		if r.taken[m.Key] {
 			return nil, nil
 		}
-		if m.Sum == agreed.Unread {
-			sums, err := t.Read(ctx, m.Key.Folder, []string{m.Key.Unique})
-			if err != nil {
-				return nil, err
-			}
-			if m.Sum = sums[0]; m.Sum == agreed.Unread {
-				return nil, nil // no message, or gone
-			}
+		if m.Sum != agreed.Unread {
+			return m, nil
 		}
-		return m, nil
+		return r.readNew(c.Key)
 	}
 	if c.Sum == agreed.Unread {
 		return nil, nil
@@ -349,6 +347,17 @@ func (r *run) mine(c reconcile.Change) (*reconcile.Change, error) {
 		return t.SameAnywhere(ctx, c.Sum, r.taken)
 	}
 	return t.Same(ctx, c.Key.Folder, c.Sum, r.taken)
+}
+
+// readNew reads a new message of this end and returns it as it is now; nil where it
+// is no message, or gone.
+func (r *run) readNew(k agreed.Key) (*reconcile.Change, error) {
+	t := r.end.Tracker
+	sums, err := t.Read(r.client.peer.ctx, k.Folder, []string{k.Unique})
+	if err != nil || sums[0] == agreed.Unread {
+		return nil, err
+	}
+	return t.At(k), nil
 }
 
 // localChanges decides on what only this end changed.

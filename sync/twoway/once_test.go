@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"smd-applet/sync/synctest"
+	"smd-applet/sync/twoway"
 )
 
 // onceDeeds are what a person may do to the only message of a mailbox.
@@ -51,50 +52,68 @@ func (p *pair) once(why string) string {
 
 // TestEarlyArrivalIsKeptOnce has a message that came with a hint be flagged or moved
 // at either end, or both, in the moment between its arrival and the run that
-// tells of it.
+// tells of it, or after both ends have looked.
 func TestEarlyArrivalIsKeptOnce(t *testing.T) {
 	t.Parallel()
-	for _, here := range []string{"", "flag", "move", "refile"} {
-		for _, there := range []string{"", "flag", "move", "refile"} {
-			t.Run(fmt.Sprintf("%s here, %s there", here, there), func(t *testing.T) {
-				t.Parallel()
-				p := newPairWithRoots(t)
-				watch := observe(p.side.home)
-				line, err := p.resident(t.Context(), observe(p.client.home), watch)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if _, err := line.run(t.Context(), p.opt); err != nil {
-					t.Fatal(err)
-				}
-				if _, err := p.side.box.Deliver("."); err != nil {
-					t.Fatal(err)
-				}
-				watch.nudge()
-				<-line.client.Changed()
-				arrived := false
-				line.end.Changed = func(string, string, string) {
-					if !arrived {
-						arrived = true
-						p.client.do(here)
-						p.side.do(there)
-					}
-				}
-				for range 2 {
-					if res, err := line.run(t.Context(), p.opt); err != nil || res.Again {
-						t.Fatalf("%v, %+v", err, res)
-					}
-				}
-				if !arrived {
-					t.Fatal("the message did not come early")
-				}
-				if err := line.close(); err != nil {
-					t.Error(err)
-				}
-				p.once("in the end")
-			})
+	for _, when := range []string{"before the look", "after the look"} {
+		for _, here := range []string{"", "flag", "move", "refile"} {
+			for _, there := range []string{"", "flag", "move", "refile"} {
+				t.Run(fmt.Sprintf("%s here, %s there, %s", here, there, when), func(t *testing.T) {
+					t.Parallel()
+					earlyArrival(t, when == "before the look", here, there)
+				})
+			}
 		}
 	}
+}
+
+func earlyArrival(t *testing.T, beforeLook bool, here, there string) {
+	p := newPairWithRoots(t)
+	watch := observe(p.side.home)
+	line, err := p.resident(t.Context(), observe(p.client.home), watch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := line.run(t.Context(), p.opt); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.side.box.Deliver("."); err != nil {
+		t.Fatal(err)
+	}
+	watch.nudge()
+	<-line.client.Changed()
+	arrived, done := false, false
+	do := func() {
+		if arrived && !done {
+			done = true
+			p.client.do(here)
+			p.side.do(there)
+		}
+	}
+	line.end.Changed = func(string, string, string) {
+		arrived = true
+		if beforeLook {
+			do()
+		}
+	}
+	opt := p.opt
+	opt.Progress = func(s twoway.Step) {
+		if s.Phase == twoway.Transferring {
+			do()
+		}
+	}
+	for range 2 {
+		if res, err := line.run(t.Context(), opt); err != nil || res.Again {
+			t.Fatalf("%v, %+v", err, res)
+		}
+	}
+	if !done {
+		t.Fatal("the message did not come early")
+	}
+	if err := line.close(); err != nil {
+		t.Error(err)
+	}
+	p.once("in the end")
 }
 
 // TestMovedAfterACutIsKeptOnce cuts the line after each frame while a message goes
