@@ -375,8 +375,8 @@ func run(b *bolt.DB, writable bool, f func(*Tx) error, stuck *bool) error {
 		}
 		return err
 	}
-	if tx.err != nil || !writable {
-		return tx.err
+	if tx.err != nil || tx.changes == 0 {
+		return tx.err // nothing was written: there is nothing to wait for the disk for
 	}
 	return tx.commit()
 }

@@ -35,7 +35,7 @@ type Tx struct {
 	writable bool
 	err      error
 	folders  map[string]*openFolder
-	changes  int // counts writes: they invalidate bbolt's cursors
+	changes  int // counts writes: they invalidate bbolt's cursors, and without any there is no commit
 	digester digester
 	key      []byte // scratch
 	arena    []byte // of values: bbolt keeps them until commit
@@ -519,6 +519,7 @@ func (tx *Tx) SetMeta(name string, value []byte) (err error) {
 		return err
 	}
 	defer tx.caught(&err)
+	tx.changes++
 	b := tx.bolt.Bucket(metaBucket)
 	if value == nil {
 		return tx.failed(b.Delete([]byte(name)))

@@ -103,3 +103,28 @@ func TestVersion(t *testing.T) {
 	}
 	summary(1)
 }
+
+// TestUpdateOfNothing: what writes nothing does not wait for the disk.
+func TestUpdateOfNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "state")
+	db := openAt(t, path)
+	update := func(f func(tx *agreed.Tx) error) string {
+		t.Helper()
+		if err := db.Update(f); err != nil {
+			t.Fatal(err)
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(content)
+	}
+	before := update(func(tx *agreed.Tx) error { return tx.SetMeta("a", []byte("b")) })
+	if update(func(tx *agreed.Tx) error { tx.Digest(); return nil }) != before {
+		t.Error("it was written to")
+	}
+	if update(func(tx *agreed.Tx) error { return tx.SetMeta("a", nil) }) == before {
+		t.Error("what was written is lost")
+	}
+}

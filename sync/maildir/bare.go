@@ -75,10 +75,15 @@ func (f *BareFile) Stat() (File, error) {
 	if err := ignoreEINTR(func() error { return unix.Fstat(f.fd, &st) }); err != nil {
 		return File{}, f.place.pathError("look at", err)
 	}
+	return f.place.file(&st)
+}
+
+// file is the file at the place, of which the system says st.
+func (p Place) file(st *unix.Stat_t) (File, error) {
 	if uint32(st.Mode)&unix.S_IFMT != unix.S_IFREG {
-		return File{}, f.place.notRegular()
+		return File{}, p.notRegular()
 	}
-	return File{Name: f.place.File, Mtime: st.Mtim.Nano(), Size: st.Size, Ino: st.Ino}, nil
+	return File{Name: p.File, Mtime: st.Mtim.Nano(), Size: st.Size, Ino: st.Ino}, nil
 }
 
 // Fd is the descriptor, good until Close.

@@ -106,6 +106,24 @@ func (h *Hands) Open(p Place) (*BareFile, File, error) {
 	return f, st, nil
 }
 
+// Stat is [Place.Stat] of a message as a scan would see it; what is no regular file is
+// an error. In a folder that was moved away and replaced meanwhile it looks at what
+// was moved.
+func (h *Hands) Stat(p Place) (File, error) {
+	d, err := h.dir(p.Folder, p.Sub)
+	if err != nil {
+		return File{}, err
+	}
+	if path.Base(p.File) != p.File {
+		return File{}, p.pathError("look at", unix.EINVAL)
+	}
+	var st unix.Stat_t
+	if err := ignoreEINTR(func() error { return unix.Fstatat(int(d.Fd()), p.File, &st, unix.AT_SYMLINK_NOFOLLOW) }); err != nil {
+		return File{}, p.pathError("look at", err)
+	}
+	return p.file(&st)
+}
+
 func (h *Hands) open(p Place) (*BareFile, error) {
 	d, err := h.dir(p.Folder, p.Sub)
 	if err != nil || path.Base(p.File) != p.File {

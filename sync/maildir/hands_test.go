@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -163,4 +164,41 @@ func TestHandsOpen(t *testing.T) {
 		t.Fatalf("in a directory that took the place of another: %v", err)
 	}
 	f.Close()
+}
+
+// TestHandsStat: what a scan would see, and no more than that.
+func TestHandsStat(t *testing.T) {
+	t.Parallel()
+	home, folders := handsBox(t, 20)
+	var h maildir.Hands
+	defer h.Close()
+	for _, f := range folders {
+		p := maildir.Place{Folder: f, Sub: "cur", File: "1:2,S"}
+		dir := filepath.Join(home, f.Dir, "cur")
+		if _, err := h.Stat(p); !errors.Is(err, fs.ErrNotExist) {
+			t.Fatalf("nothing is there: %v", err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, p.File), []byte("text"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(p.File, filepath.Join(dir, "link")); err != nil {
+			t.Fatal(err)
+		}
+		st, err := p.Stat()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := maildir.File{Name: p.File, Mtime: st.ModTime().UnixNano(), Size: 4, Ino: st.Sys().(*syscall.Stat_t).Ino}
+		if got, err := h.Stat(p); err != nil || got != want {
+			t.Fatalf("%+v, %v; want %+v", got, err, want)
+		}
+		p.File = "link"
+		if _, err := h.Stat(p); !errors.Is(err, maildir.ErrBadName) {
+			t.Fatalf("a link: %v", err)
+		}
+		p.File = "../cur/1:2,S"
+		if _, err := h.Stat(p); err == nil {
+			t.Fatal("a name that leads elsewhere is followed")
+		}
+	}
 }

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"path"
 	"slices"
-	"syscall"
 	"time"
 
 	"smd-applet/sync/agreed"
@@ -89,6 +88,8 @@ func (t *Tracker) lookNames(ctx context.Context, tx *agreed.Tx, remote string, l
 	if !has(local, "cur") && !has(local, "new") {
 		return t.lookFolder(ctx, tx, remote, local)
 	}
+	var hands maildir.Hands
+	defer hands.Close()
 	there := make(map[string][]file) // by unique name
 	for name := range names {
 		unique, _ := maildir.SplitFlags(name)
@@ -96,7 +97,7 @@ func (t *Tracker) lookNames(ctx context.Context, tx *agreed.Tx, remote string, l
 	}
 	for name := range names {
 		for _, sub := range []string{"cur", "new"} {
-			if err := statInto(there, local, sub, name); err != nil {
+			if err := statInto(&hands, there, local, sub, name); err != nil {
 				return err
 			}
 		}
@@ -109,7 +110,7 @@ func (t *Tracker) lookNames(ctx context.Context, tx *agreed.Tx, remote string, l
 		}
 		r, agreedOn := tx.Get(agreed.Key{Folder: remote, Unique: unique})
 		if agreedOn {
-			if err := statInto(there, local, r.Mark.Sub, unique+r.Mark.Info); err != nil {
+			if err := statInto(&hands, there, local, r.Mark.Sub, unique+r.Mark.Info); err != nil {
 				return err
 			}
 		}
@@ -175,34 +176,30 @@ func (t *Tracker) note(ctx context.Context, tx *agreed.Tx, remote string, there 
 }
 
 // statInto adds the file of that name, if there is one.
-func statInto(there map[string][]file, local maildir.Folder, sub, name string) error {
-	st, err := maildir.Place{Folder: local, Sub: sub, File: name}.Stat()
+func statInto(hands *maildir.Hands, there map[string][]file, local maildir.Folder, sub, name string) error {
+	st, err := hands.Stat(maildir.Place{Folder: local, Sub: sub, File: name})
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	case err != nil:
-		return fault.New(maildir.KindOf(err), "look at", local.Path+"/"+sub+"/"+name, err)
-	case !st.Mode().IsRegular():
+	case errors.Is(err, maildir.ErrBadName):
 		// A link, or something that is no message: what was there is not gone.
 		unique, _ := maildir.SplitFlags(name)
 		delete(there, unique)
 		return nil
+	case err != nil:
+		return fault.New(maildir.KindOf(err), "look at", local.Path+"/"+sub+"/"+name, err)
 	}
 	unique, _ := maildir.SplitFlags(name)
-	f := file{unique: unique, mark: agreed.Mark{Sub: sub, Info: name[len(unique):]}, seen: SeenOf(st)}
+	f := file{unique: unique, mark: agreed.Mark{Sub: sub, Info: name[len(unique):]}, seen: SeenIn(st)}
 	if !slices.Contains(there[unique], f) {
 		there[unique] = append(there[unique], f)
 	}
 	return nil
 }
 
-// SeenOf returns what the file system says of a message.
-func SeenOf(st fs.FileInfo) agreed.Seen {
-	s := agreed.Seen{Mtime: st.ModTime().UnixNano(), Size: st.Size()}
-	if sys, ok := st.Sys().(*syscall.Stat_t); ok {
-		s.Ino = sys.Ino
-	}
-	return s
+// SeenIn is what a scan, or the like, has seen of a message.
+func SeenIn(f maildir.File) agreed.Seen {
+	return agreed.Seen{Mtime: f.Mtime, Size: f.Size, Ino: f.Ino}
 }
 
 // searchFor lists the folder for the messages that were not found. One that is
@@ -238,6 +235,8 @@ func changedAt(local maildir.Folder) (at [2]time.Time, err error) {
 }
 
 func (t *Tracker) search(ctx context.Context, there map[string][]file, local maildir.Folder) error {
+	var hands maildir.Hands // the folder may be another by now than when others were opened
+	defer hands.Close()
 	for _, sub := range []string{"cur", "new"} {
 		if !has(local, sub) {
 			continue
@@ -249,7 +248,7 @@ func (t *Tracker) search(ctx context.Context, there map[string][]file, local mai
 		for _, name := range names {
 			unique, _ := maildir.SplitFlags(name)
 			if files, wanted := there[unique]; wanted && len(files) == 0 {
-				if err := statInto(there, local, sub, name); err != nil {
+				if err := statInto(&hands, there, local, sub, name); err != nil {
 					return err
 				}
 			}

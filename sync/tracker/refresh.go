@@ -80,7 +80,7 @@ func filesOf(sub string, list []maildir.File) []file {
 			continue
 		}
 		unique, _ := maildir.SplitFlags(f.Name)
-		files = append(files, file{unique, agreed.Mark{Sub: sub, Info: f.Name[len(unique):]}, agreed.Seen{Mtime: f.Mtime, Size: f.Size, Ino: f.Ino}})
+		files = append(files, file{unique, agreed.Mark{Sub: sub, Info: f.Name[len(unique):]}, SeenIn(f)})
 	}
 	return files
 }

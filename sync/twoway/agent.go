@@ -568,7 +568,7 @@ func (a *agent) outcomes(done []smd2.Outcome) error {
 	if len(done) == 0 {
 		return nil
 	}
-	if err := a.end.dirs.Sync(); err != nil {
+	if err := a.end.syncDirs(); err != nil {
 		return err
 	}
 	a.peer.send(&smd2.Outcomes{Items: done})

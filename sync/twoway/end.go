@@ -29,6 +29,7 @@ type End struct {
 	Leaving func(path string)
 	Log     *slog.Logger
 
+	hands   maildir.Hands              // of a batch of ops
 	dirs    maildir.Dirs               // whose entries changed and are not yet durable
 	made    map[string]bool            // folders seen to be whole
 	placed  map[agreed.Key]agreed.Seen // files put in place and not yet agreed on
@@ -64,6 +65,7 @@ func (e *End) reset(ctx context.Context) {
 // release gives back what only a run needs: memory, and the agreed state, which
 // others may want to open between two runs.
 func (e *End) release() {
+	e.hands.Close()
 	e.dirs, e.made, e.placed, e.hasher, e.scratch = nil, nil, nil, nil, nil
 	e.ctx, e.unknown = nil, nil
 	if err := e.DB.Release(); err != nil {
@@ -109,33 +111,33 @@ func (e *End) folder(remote string) (maildir.Folder, error) {
 
 // untouched makes sure that a message is still what this end told of, or agreed
 // on; else it is [errLeft].
-func (e *End) untouched(tx *agreed.Tx, op reconcile.Op) (maildir.Place, fs.FileInfo, error) {
-	p, err := e.place(op.Key, op.From)
-	if err != nil {
-		return p, nil, err
+func (e *End) untouched(tx *agreed.Tx, op reconcile.Op) (p maildir.Place, is agreed.Seen, err error) {
+	if p, err = e.place(op.Key, op.From); err != nil {
+		return p, is, err
 	}
-	st, err := p.Stat()
+	st, err := e.hands.Stat(p)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, maildir.ErrBadName):
 		e.Tracker.Touch(p.Path())
-		return p, nil, errLeft
+		return p, is, errLeft
 	case err != nil:
-		return p, nil, fault.New(maildir.KindOf(err), "look at", p.Path(), err)
+		return p, is, fault.New(maildir.KindOf(err), "look at", p.Path(), err)
 	}
-	if seen, ok := e.placed[op.Key]; ok && seen == tracker.SeenOf(st) {
-		return p, st, nil
+	is = tracker.SeenIn(st)
+	if seen, ok := e.placed[op.Key]; ok && seen == is {
+		return p, is, nil
 	}
 	seen, sum, ok := e.Tracker.Expected(tx, op.Key)
-	if ok && seen == tracker.SeenOf(st) && (sum == op.Was || sum == agreed.Unread || op.Was == agreed.Unread) {
-		return p, st, nil
+	if ok && seen == is && (sum == op.Was || sum == agreed.Unread || op.Was == agreed.Unread) {
+		return p, is, nil
 	}
 	// Nothing is known of the file, or it looks different, or the op is about another
 	// content: what it holds counts.
 	if same, err := e.holds(p, op.Was); err != nil || !same {
 		e.Tracker.Touch(p.Path())
-		return p, nil, errLeft
+		return p, is, errLeft
 	}
-	return p, st, nil
+	return p, is, nil
 }
 
 // holds reports whether a message has that content.
@@ -178,7 +180,7 @@ func (e *End) do(tx *agreed.Tx, op reconcile.Op) error {
 }
 
 func (e *End) rename(tx *agreed.Tx, op reconcile.Op) error {
-	from, st, err := e.untouched(tx, op)
+	from, seen, err := e.untouched(tx, op)
 	if err != nil {
 		return err
 	}
@@ -195,7 +197,7 @@ func (e *End) rename(tx *agreed.Tx, op reconcile.Op) error {
 	if !from.CanMoveTo(to) {
 		return e.carry(tx, from, op)
 	}
-	err = from.MoveTo(to)
+	err = e.hands.Move(from, to)
 	if errors.Is(err, fs.ErrExist) {
 		same, clearErr := e.clear(to, op.Was)
 		switch {
@@ -208,12 +210,12 @@ func (e *End) rename(tx *agreed.Tx, op reconcile.Op) error {
 				e.Tracker.Touch(from.Path())
 				return errLeft
 			}
-			if err := e.unlink(from, st); err != nil {
+			if err := e.unlink(from, seen); err != nil {
 				return err
 			}
 			return e.notePlaced(op.To, to)
 		}
-		err = from.MoveTo(to)
+		err = e.hands.Move(from, to)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		e.Tracker.Touch(from.Path())
@@ -224,7 +226,6 @@ func (e *End) rename(tx *agreed.Tx, op reconcile.Op) error {
 	}
 	e.dirs.Add(from)
 	e.dirs.Add(to)
-	seen := tracker.SeenOf(st)
 	delete(e.placed, op.Key)
 	e.placed[op.To] = seen
 	e.Tracker.Placed(op.Key, op.To, op.Mark, seen)
@@ -245,7 +246,7 @@ func (e *End) carry(tx *agreed.Tx, from maildir.Place, op reconcile.Op) error {
 	if err != nil {
 		return err
 	}
-	before, err := from.Stat()
+	before, err := e.hands.Stat(from)
 	if err == nil {
 		err = from.ReadTo(a, e.scratch)
 	}
@@ -267,10 +268,10 @@ func (e *End) carry(tx *agreed.Tx, from maildir.Place, op reconcile.Op) error {
 		a.discard()
 		return err
 	}
-	if err := e.dirs.Sync(); err != nil {
+	if err := e.syncDirs(); err != nil {
 		return err
 	}
-	return e.unlink(from, before)
+	return e.unlink(from, tracker.SeenIn(before))
 }
 
 // clear makes room at a place that is taken: same says that the message wanted
@@ -364,8 +365,8 @@ func (e *End) remove(tx *agreed.Tx, op reconcile.Op) error {
 }
 
 // unlink removes a message that is still the file it was.
-func (e *End) unlink(p maildir.Place, was fs.FileInfo) error {
-	if st, err := p.Stat(); err != nil || tracker.SeenOf(st) != tracker.SeenOf(was) {
+func (e *End) unlink(p maildir.Place, was agreed.Seen) error {
+	if st, err := e.hands.Stat(p); err != nil || tracker.SeenIn(st) != was {
 		e.Tracker.Touch(p.Path())
 		return errLeft
 	}
@@ -377,11 +378,11 @@ func (e *End) unlink(p maildir.Place, was fs.FileInfo) error {
 }
 
 func (e *End) notePlaced(k agreed.Key, p maildir.Place) error {
-	st, err := p.Stat()
+	st, err := e.hands.Stat(p)
 	if err != nil {
 		return errLeft
 	}
-	e.placed[k] = tracker.SeenOf(st)
+	e.placed[k] = tracker.SeenIn(st)
 	return nil
 }
 
@@ -411,10 +412,16 @@ func (e *End) removeFolder(remote string) error {
 	return nil
 }
 
+// syncDirs makes the names durable that a batch of ops gave.
+func (e *End) syncDirs() error {
+	e.hands.Close()
+	return e.dirs.Sync()
+}
+
 // settle makes durable what was done and takes what was agreed on over into the
 // state.
 func (e *End) settle(s tracker.Settled) error {
-	if err := e.dirs.Sync(); err != nil {
+	if err := e.syncDirs(); err != nil {
 		return err
 	}
 	return e.record(s)
@@ -422,6 +429,7 @@ func (e *End) settle(s tracker.Settled) error {
 
 // record takes over into the state what was agreed on and is durable.
 func (e *End) record(s tracker.Settled) error {
+	e.hands.Close()
 	s.Seen = e.placed
 	err := e.DB.Update(func(tx *agreed.Tx) error { return e.Tracker.Settle(tx, s) })
 	if err == nil {

@@ -473,7 +473,7 @@ func (r *run) settleBefore(t *task) error {
 	if !slices.ContainsFunc(t.There, content) || !slices.ContainsFunc(t.Here, func(op reconcile.Op) bool { return !content(op) }) {
 		return nil
 	}
-	return r.end.dirs.Sync()
+	return r.end.syncDirs()
 }
 
 // take takes a message that came along with the change.

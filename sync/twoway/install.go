@@ -245,12 +245,12 @@ func (e *End) placeOne(tx *agreed.Tx, a *arrival, hands *maildir.Hands) error {
 
 // replace puts a message's new content in place of the old.
 func (e *End) replace(tx *agreed.Tx, a *arrival, to maildir.Place) error {
-	from, st, err := e.untouched(tx, a.op)
+	from, was, err := e.untouched(tx, a.op)
 	if err != nil {
 		return err
 	}
 	if a.op.Was == agreed.Unread {
-		return e.replaceDamaged(from, st, a.temp, to)
+		return e.replaceDamaged(from, was, a.temp, to)
 	}
 	if from.Rel() == to.Rel() && from.CanMoveTo(to) {
 		return to.ReplaceWith(a.temp)
@@ -258,24 +258,24 @@ func (e *End) replace(tx *agreed.Tx, a *arrival, to maildir.Place) error {
 	if err := a.temp.MoveTo(to); err != nil {
 		return err
 	}
-	if err := e.dirs.Sync(); err != nil {
+	if err := e.syncDirs(); err != nil {
 		return err
 	}
-	return e.unlink(from, st)
+	return e.unlink(from, was)
 }
 
 // replaceDamaged puts the other end's copy in the place of a damaged message,
 // which is kept aside unless it is empty.
-func (e *End) replaceDamaged(from maildir.Place, st fs.FileInfo, temp, to maildir.Place) error {
+func (e *End) replaceDamaged(from maildir.Place, was agreed.Seen, temp, to maildir.Place) error {
 	samePlace := from.CanMoveTo(to) && from.Rel() == to.Rel()
-	if st.Size() == 0 {
+	if was.Size == 0 {
 		if samePlace {
 			return to.ReplaceWith(temp)
 		}
 		if err := temp.MoveTo(to); err != nil {
 			return err
 		}
-		return e.unlink(from, st)
+		return e.unlink(from, was)
 	}
 	unique, _ := maildir.SplitFlags(from.File)
 	aside := from

@@ -8,12 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	stdsync "sync"
+	"syscall"
 	"testing"
 
 	"pgregory.net/rapid"
 
 	"smd-applet/sync/agreed"
-	"smd-applet/sync/tracker"
 	"smd-applet/sync/twoway"
 )
 
@@ -62,7 +62,7 @@ func (o *observer) look() (files map[string]agreed.Seen, dirs map[string]bool) {
 			return nil
 		}
 		if st, err := d.Info(); err == nil {
-			files[rel] = tracker.SeenOf(st)
+			files[rel] = agreed.Seen{Mtime: st.ModTime().UnixNano(), Size: st.Size(), Ino: st.Sys().(*syscall.Stat_t).Ino}
 		}
 		return nil
 	})
