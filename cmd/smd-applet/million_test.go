@@ -11,9 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"smd-applet/desktoptest"
 	"smd-applet/sync/index"
 	"smd-applet/sync/maildir"
 	"smd-applet/sync/synctest"
@@ -21,7 +24,8 @@ import (
 
 // TestMillion runs where SMD_APPLET_MESSAGES says with how many messages, for a long
 // time: a first sync, then nothing to do, then one message, then the change over from
-// SMD's state need less than 300 MB at each end.
+// SMD's state need less than 300 MB at each end, and a resident sync with nothing to do
+// costs what it costs with few messages.
 func TestMillion(t *testing.T) {
 	n, err := strconv.Atoi(os.Getenv("SMD_APPLET_MESSAGES"))
 	if err != nil {
@@ -57,6 +61,7 @@ func TestMillion(t *testing.T) {
 	pull("nothing to do")
 	deliver(t, l.there)
 	pull("one message")
+	restingLoop(t, l)
 
 	state := smdState(t, l.home, l.local)
 	for _, home := range []string{l.home, l.server} {
@@ -78,6 +83,57 @@ func TestMillion(t *testing.T) {
 	deliver(t, l.there)
 	pull("one message after it")
 	pull("nothing to do after it")
+}
+
+// restingLoop has a running loop sync where nothing changed: that takes one round trip,
+// and of both ends together little time, however many messages there are.
+func restingLoop(t *testing.T, l *laptop) {
+	t.Helper()
+	const syncs, limit = 200, 10 * time.Millisecond
+	line := synctest.StartProxy(t, l.sshd.Addr)
+	l.sshd.WriteClientHomeVia(t, l.home, "mailfar", line.Addr)
+	dir := t.TempDir()
+	program, note := filepath.Join(dir, "smd-applet"), filepath.Join(dir, "pid")
+	script := fmt.Sprintf("#!/bin/sh\necho $$ >'%s'\nexec '%s/smd-applet' \"$@\"\n", note, l.bin)
+	if err := os.WriteFile(program, []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	l.configure("SERVERNAME=mailfar\nCLIENTNAME=laptop-test\nMAILBOX=Mail\nPROTOCOL=2\nREMOTE_PROGRAM=" + program + "\n")
+	l.every("60")
+	cmd := exec.Command(filepath.Join(l.bin, "smd-loop"))
+	cmd.Env = l.env
+	loop := desktoptest.Launch(t, cmd)
+	sync := func() {
+		t.Helper()
+		if out, err := l.run("smd-applet", "sync"); err != nil {
+			t.Fatalf("sync: %v: %s", err, out)
+		}
+	}
+	desktoptest.Until(t, "the loop runs", func() bool { _, err := l.run("smd-applet", "status"); return err == nil })
+	for range 3 { // the first may join the run the loop begins with
+		sync()
+	}
+	text, err := os.ReadFile(note)
+	if err != nil {
+		t.Fatal(err)
+	}
+	agent, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	used, turns := ticks(t, loop.Pid())+ticks(t, agent), line.Turns()
+	for range syncs {
+		sync()
+	}
+	used, turns = ticks(t, loop.Pid())+ticks(t, agent)-used, line.Turns()-turns
+	each := time.Duration(used) * (time.Second / 100) / syncs
+	t.Logf("nothing to do, resident: %s of processor time at both ends together, %.2f round trips; memory %d MB here, %d MB at the server",
+		each, float64(turns)/syncs, status(t, loop.Pid(), "VmRSS")/megabyte, status(t, agent, "VmRSS")/megabyte)
+	if each > limit || turns > syncs {
+		t.Errorf("nothing to do, resident: %s and %d round trips for %d syncs, want at most %s each and %d", each, turns, syncs, limit, syncs)
+	}
+	loop.Stop()
+	desktoptest.Until(t, "the agent has ended", func() bool { return syscall.Kill(agent, 0) != nil })
 }
 
 // smdState is a db-file of a mailbox, in no order.
