@@ -63,7 +63,7 @@ func calls(f *field) error {
 	if err != nil {
 		return err
 	}
-	small.whole = f.whole
+	small.whole, small.part, small.due = f.whole, f.part, f.due
 	head := []string{"task", "what", "end"}
 	for _, k := range kinds {
 		head = append(head, k.name)
@@ -74,7 +74,7 @@ func calls(f *field) error {
 		do    task
 	}{{"first sync", first}, {"nothing to do", pull}} {
 		for _, e := range small.entrants {
-			ok, err := e.ready(t, c.do, c.title)
+			ok, err := e.ready(t, c.do, 0, c.title)
 			if err != nil {
 				return err
 			}

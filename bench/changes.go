@@ -4,6 +4,8 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -50,17 +52,22 @@ func flags(f *field) error {
 }
 
 func moves(f *field) error {
-	n := min(10_000, f.messages/2)
-	return f.change(change{"moves", fmt.Sprintf("%d messages moved to another folder", n), func(e *entrant, round int) error {
+	n := min(10_000, f.messages)
+	return f.change(change{"moves", fmt.Sprintf("%d messages moved to another folder", n), func(e *entrant, _ int) error {
+		folders, err := e.folders()
+		if err != nil {
+			return err
+		}
 		return each(e, n, func(message string) error {
-			_, err := e.there.Move(message, fmt.Sprintf(".moved-%d", round))
+			at := slices.Index(folders, filepath.Dir(filepath.Dir(message)))
+			_, err := e.there.Move(message, folders[(at+1)%len(folders)])
 			return err
 		})
 	}})
 }
 
 func deletions(f *field) error {
-	n := min(1000, f.messages/20)
+	n := min(1000, f.messages/10)
 	return f.change(change{"deletions", fmt.Sprintf("%d deletions", n), func(e *entrant, _ int) error {
 		return each(e, n, func(message string) error { return e.remove(e.there, message) })
 	}})
@@ -87,7 +94,7 @@ func (f *field) change(c change) error {
 		"Made at the server. Resident: from the last change until `smd-applet sync` returns; else a process of its own.",
 		heading("what")...)
 	for _, e := range f.entrants {
-		ok, err := e.ready(t, pull)
+		ok, err := e.ready(t, pull, 0)
 		if err != nil {
 			return err
 		}

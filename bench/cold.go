@@ -29,7 +29,7 @@ func coldCache(f *field) error {
 		do    task
 	}{{"first sync", first}, {"nothing to do", pull}} {
 		for _, e := range f.entrants {
-			ok, err := e.ready(t, c.do, c.title)
+			ok, err := e.ready(t, c.do, 0, c.title)
 			if err != nil {
 				return err
 			}

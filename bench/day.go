@@ -37,7 +37,7 @@ func day(f *field) error {
 		heading("line", "what")...)
 	for _, rtt := range f.rtts {
 		for _, e := range f.entrants {
-			ok, err := e.ready(t, both, lineOf(rtt))
+			ok, err := e.ready(t, both, rtt, lineOf(rtt))
 			if err != nil {
 				return err
 			}

@@ -14,15 +14,20 @@ import (
 // delivery measures from the moment a message lies in the server's new until it
 // lies in the client's.
 func delivery(f *field) error {
+	ours := f.deliveries
+	if !f.whole {
+		ours = min(ours, 50)
+	}
 	t := f.table("delivery", "From delivery at the server to the local new/",
-		fmt.Sprintf("%d messages, one at a time, while smd-loop runs. rsync, unison, mbsync and muchsync wait for nothing by themselves: with them a message comes at the next run. OfflineIMAP can wait (IDLE), but did not through ssh, and is left out.", f.deliveries),
+		"Messages one at a time, each some time after the one before has come, while smd-loop runs. rsync, mbsync and muchsync wait for nothing by themselves: with them a message comes at the next run; so it does with unison, which would need its unison-fsmonitor to watch, and Debian's package has none. OfflineIMAP waits by IDLE, which Dovecot answers half a second later or more; what comes while it works on another message it misses, so that it gets fewer, at longer intervals. Of few messages no percentile is told.",
 		"line", "what", "messages", "median", "95th", "99th percentile", "slowest", "CPU here", "CPU there", "round trips", "mail")
 	for _, rtt := range slices.Compact([]time.Duration{f.rtts[0], f.rtts[len(f.rtts)-1]}) {
 		for _, e := range f.entrants {
-			if e.resident() == nil {
+			w, waits := e.peer.(waiter)
+			if e.resident() == nil && !waits {
 				continue
 			}
-			ok, err := e.ready(t, pull, lineOf(rtt))
+			ok, err := e.ready(t, pull, rtt, lineOf(rtt))
 			if err != nil {
 				return err
 			}
@@ -30,20 +35,25 @@ func delivery(f *field) error {
 				continue
 			}
 			var times []time.Duration
-			r, err := e.looped(rtt, 1, func(l *loop) (measured, error) {
-				if err := l.begin(); err != nil {
-					return measured{}, err
-				}
-				var err error
-				if times, err = e.deliveries(f.deliveries); err != nil {
-					return measured{}, err
-				}
-				m, err := l.end()
-				if err != nil {
-					return m, err
-				}
-				return m, l.sync()
-			})
+			var r result
+			if waits {
+				times, r, err = e.waiting(rtt, w)
+			} else {
+				r, err = e.looped(rtt, 1, func(l *loop) (measured, error) {
+					if err := l.begin(); err != nil {
+						return measured{}, err
+					}
+					var err error
+					if times, err = e.deliveries(ours, apart, f.limit); err != nil {
+						return measured{}, err
+					}
+					m, err := l.end()
+					if err != nil {
+						return m, err
+					}
+					return m, l.sync()
+				})
+			}
 			if err != nil {
 				return err
 			}
@@ -52,13 +62,21 @@ func delivery(f *field) error {
 				continue
 			}
 			n := len(times)
-			t.add(lineOf(rtt), r.what, fmt.Sprint(n), seconds(quantile(times, 0.5)), seconds(quantile(times, 0.95)), seconds(quantile(times, 0.99)), seconds(quantile(times, 1)),
+			part := func(of float64) string {
+				if of < 1 && float64(n)*(1-of) < 1 {
+					return "" // it would be the slowest
+				}
+				return seconds(quantile(times, of))
+			}
+			t.add(lineOf(rtt), r.what, fmt.Sprint(n), part(0.5), part(0.95), part(0.99), part(1),
 				seconds(r.here.CPU/time.Duration(n)), seconds(r.there.CPU/time.Duration(n)), fmt.Sprintf("%.1f", float64(r.turns)/float64(n)), r.verdict)
-			for _, part := range []struct {
+			for _, p := range []struct {
 				of   float64
 				name string
 			}{{0.5, "median"}, {0.95, "95th"}, {0.99, "99th percentile"}} {
-				t.bars = append(t.bars, bar{lineOf(rtt) + ", " + part.name, r.what, quantile(times, part.of)})
+				if part(p.of) != "" {
+					t.bars = append(t.bars, bar{lineOf(rtt) + ", " + p.name, r.what, quantile(times, p.of)})
+				}
 			}
 		}
 	}
@@ -70,9 +88,9 @@ func delivery(f *field) error {
 // the moment another has.
 const apart = 50 * time.Millisecond
 
-// deliveries delivers messages one at a time, and returns how long each was on its
-// way, its writing at the server included. It ends when the time is over, too.
-func (e *entrant) deliveries(n int) ([]time.Duration, error) {
+// deliveries delivers messages one at a time, so far apart, and returns how long each
+// was on its way, its writing at the server included. It ends after the limit, too.
+func (e *entrant) deliveries(n int, apart, limit time.Duration) ([]time.Duration, error) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, err
@@ -100,7 +118,7 @@ func (e *entrant) deliveries(n int) ([]time.Duration, error) {
 		}
 	}
 	var times []time.Duration
-	for over := time.Now().Add(e.limit); len(times) < n && time.Now().Before(over); {
+	for over := time.Now().Add(limit); len(times) < n && time.Now().Before(over); {
 		if err := e.field.pause(apart); err != nil {
 			return nil, err
 		}

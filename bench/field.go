@@ -17,21 +17,24 @@ type field struct {
 	*stage
 	messages int
 	rtts     []time.Duration
-	whole    bool   // it is the one whose size was asked for
-	seed     string // the mailbox as it was made
+	whole    bool    // it is the one whose size was asked for
+	part     float64 // of the time for peers, counted from the beginning: then it is over
+	due      float64 // likewise, for lines with latency in the scenario under way
+	seed     string  // the mailbox as it was made
 	entrants []*entrant
 }
 
 // large reports that it is the mailbox of the size asked for.
 func (f *field) large() bool { return f.whole }
 
-// late reports that the time for peers is used up; the small mailbox has a third of it.
-func (f *field) late() bool {
-	budget := f.budget
-	if !f.whole {
-		budget /= 3
+// late reports that the time for peers is used up on such a line. What has latency is
+// left out first, so that everything is measured once.
+func (f *field) late(rtt time.Duration) bool {
+	part := f.part
+	if rtt > 0 {
+		part = min(part, f.due)
 	}
-	return time.Since(f.began) > budget
+	return time.Since(f.began) > time.Duration(part*float64(f.budget))
 }
 
 // entrant is a peer with its pair.
@@ -39,7 +42,9 @@ type entrant struct {
 	peer
 	field *field
 	*pair
-	out string // why it takes no further part
+	failures int
+	spoilt   bool   // it failed: what follows begins with a new pair
+	out      string // why it takes no further part
 }
 
 func (s *stage) newField(messages int, peers []peer) (*field, error) {
@@ -104,8 +109,9 @@ func (e *entrant) begin(host string) error {
 
 // ready brings the pair in step for what follows, on a line without latency, and
 // reports whether the peer takes part; where it can but does not, the table gets a
-// row that says why. lead are that row's first cells.
-func (e *entrant) ready(t *table, do task, lead ...string) (bool, error) {
+// row that says why. rtt is the latency of what follows, lead are that row's first cells.
+func (e *entrant) ready(t *table, do task, rtt time.Duration, lead ...string) (bool, error) {
+	e.field.clock.turn(e.name())
 	skip := func(why string) (bool, error) {
 		t.without(why, append(lead, e.name())...)
 		return false, nil
@@ -115,9 +121,13 @@ func (e *entrant) ready(t *table, do task, lead ...string) (bool, error) {
 		return false, e.ended()
 	case e.out != "":
 		return skip(e.out)
-	case e.field.late() && (!e.ours() || !e.field.whole):
+	case e.field.late(rtt) && (!e.ours() || !e.field.whole):
 		return skip("left out: no time left")
-	case do == first:
+	}
+	if e.spoilt {
+		e.pair, e.spoilt = nil, false
+	}
+	if do == first {
 		return true, nil
 	}
 	if _, ok := e.peer.(tar); ok {
@@ -127,8 +137,7 @@ func (e *entrant) ready(t *table, do task, lead ...string) (bool, error) {
 		if e.ended() != nil {
 			return false, e.ended()
 		}
-		e.fail(err)
-		return skip(e.out)
+		return skip(e.fail(err))
 	}
 	if e.command(e.pair, do) == nil {
 		return skip("goes one way only")
@@ -154,10 +163,19 @@ func (e *entrant) inStep() error {
 // ended is why the bench is over.
 func (e *entrant) ended() error { return e.field.ctx.Err() }
 
-// fail takes the peer out of what follows.
-func (e *entrant) fail(err error) {
-	e.out = "failed: " + clip(err.Error())
+// maxFailures is how often a peer may fail and begin anew.
+const maxFailures = 3
+
+// fail notes that a peer failed, and says so in words. It takes part in what follows
+// with a new pair, unless it failed too often.
+func (e *entrant) fail(err error) string {
 	e.field.Logf("%s: %v", e.name(), err)
+	why := "failed: " + clip(err.Error())
+	e.spoilt = true
+	if e.failures++; e.failures == maxFailures {
+		e.out = why
+	}
+	return why
 }
 
 func clip(text string) string {
@@ -190,8 +208,7 @@ func (e *entrant) repeated(times int, do func() (measured, error)) (result, erro
 			return r, e.ended()
 		}
 		if err != nil {
-			e.fail(err)
-			r.verdict, r.failed = e.out, true
+			r.verdict, r.failed = e.fail(err), true
 			return r, nil
 		}
 		runs = append(runs, m)

@@ -15,7 +15,7 @@ func firstSync(f *field) error {
 	for _, rtt := range f.rtts {
 		var results []result
 		for _, e := range f.entrants {
-			ok, err := e.ready(t, first, lineOf(rtt))
+			ok, err := e.ready(t, first, rtt, lineOf(rtt))
 			if err != nil {
 				return err
 			}

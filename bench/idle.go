@@ -15,7 +15,7 @@ func idle(f *field) error {
 		if e.resident() == nil {
 			continue
 		}
-		ok, err := e.ready(t, pull)
+		ok, err := e.ready(t, pull, 0)
 		if err != nil {
 			return err
 		}

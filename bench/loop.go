@@ -56,8 +56,7 @@ func (e *entrant) looped(rtt time.Duration, times int, do func(*loop) (measured,
 		return r, errors.Join(failed, e.ended())
 	}
 	if err != nil {
-		e.fail(err)
-		r.verdict, r.failed = e.out, true
+		r.verdict, r.failed = e.fail(err), true
 	}
 	r.what = e.name() + ", resident"
 	return r, nil

@@ -17,6 +17,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -26,6 +27,7 @@ import (
 type options struct {
 	messages, folders int
 	slowMessages      int
+	sizes             []int
 	tiny              bool
 	repeat            int
 	enough            time.Duration
@@ -58,21 +60,22 @@ func main() {
 
 func parse(args []string) (o options, err error) {
 	f := flag.NewFlagSet("bench", flag.ExitOnError)
-	f.IntVar(&o.messages, "n", 20_000, "messages in the mailbox")
-	f.IntVar(&o.slowMessages, "slow", 400, "messages in the mailbox of the slow peers")
+	f.IntVar(&o.messages, "n", 10_000, "messages in the mailbox")
+	f.IntVar(&o.slowMessages, "slow", 100, "messages in the mailbox of the slow peers")
 	f.IntVar(&o.folders, "folders", 60, "folders in the mailbox")
 	f.BoolVar(&o.tiny, "tiny", false, "messages of a few hundred bytes")
-	f.IntVar(&o.repeat, "repeat", 3, "how often each thing is done; the median counts")
-	f.DurationVar(&o.enough, "enough", 10*time.Second, "what took so long in all is not repeated")
+	f.IntVar(&o.repeat, "repeat", 2, "how often each thing is done; the median counts")
+	f.DurationVar(&o.enough, "enough", 6*time.Second, "what took so long in all is not repeated")
 	f.IntVar(&o.deliveries, "deliveries", 500, "messages delivered to measure latency")
 	f.DurationVar(&o.idle, "idle", 20*time.Second, "how long idleness is watched")
 	f.BoolVar(&o.cold, "cold", true, "measure with cold caches too, where this is root")
 	f.StringVar(&o.against, "against", "", "another build of smd-applet, to be measured beside this one")
 	f.DurationVar(&o.limit, "limit", 2*time.Minute, "how long one run of a peer may take")
-	f.DurationVar(&o.budget, "budget", 14*time.Minute, "after this the peers are left out of what is still to do; the slow ones after a third of it")
+	f.DurationVar(&o.budget, "budget", 16*time.Minute, "after this the peers are left out of what is still to do, on lines with latency before")
 	f.StringVar(&o.dir, "dir", "", "where the mailboxes are made; the system's temporary directory when empty")
 	f.StringVar(&o.output, "o", "", "a Markdown file to write the report to; its plots go to images beside it")
 	rtts := f.String("rtt", "0,20ms,100ms", "round-trip latencies of the line")
+	sizes := f.String("sizes", "100000", "sizes of further mailboxes, for those who are quick")
 	agents := f.String("agents", "1,10,100", "how many agents run on one machine")
 	only := f.String("only", "", "scenarios to run, by "+strings.Join(names(), ", ")+"; all when empty")
 	peers := f.String("peers", "", "the peers to measure, by the names in the tables; all when empty")
@@ -87,12 +90,11 @@ func parse(args []string) (o options, err error) {
 		}
 		o.rtts = append(o.rtts, d)
 	}
-	for _, word := range split(*agents) {
-		var n int
-		if _, err := fmt.Sscan(word, &n); err != nil || n < 1 {
-			return o, fmt.Errorf("-agents: %q is no number of agents", word)
-		}
-		o.agents = append(o.agents, n)
+	if o.agents, err = numbers(*agents); err != nil {
+		return o, fmt.Errorf("-agents: %w", err)
+	}
+	if o.sizes, err = numbers(*sizes); err != nil {
+		return o, fmt.Errorf("-sizes: %w", err)
 	}
 	o.only, o.peerNames = split(*only), split(*peers)
 	for _, name := range o.only {
@@ -106,6 +108,17 @@ func parse(args []string) (o options, err error) {
 	return o, nil
 }
 
+func numbers(list string) (all []int, err error) {
+	for _, word := range split(list) {
+		n, err := strconv.Atoi(word)
+		if err != nil || n < 1 {
+			return nil, fmt.Errorf("%q is no number of them", word)
+		}
+		all = append(all, n)
+	}
+	return all, nil
+}
+
 func split(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
 }
@@ -115,22 +128,30 @@ type scenario struct {
 	name  string
 	run   func(*field) error
 	where func(*field) bool // where it makes sense; nil: everywhere
+	// due is the part of the time for peers after which lines with latency are left
+	// out, of the small mailbox and of the other.
+	due [2]float64
 }
+
+// smallPart is the part of the time for peers that the small mailbox may take.
+const smallPart = 0.3
 
 // Each begins with what the ones before it left in step.
 var scenarios = []scenario{
-	{name: "first", run: firstSync},
-	{name: "nothing", run: nothingToDo},
+	{name: "first", run: firstSync, due: [2]float64{0.08, 0.47}},
+	{name: "nothing", run: nothingToDo, due: [2]float64{0.12, 0.5}},
 	{name: "new", run: newMessages},
-	{name: "day", run: day},
+	{name: "day", run: day, due: [2]float64{0.2, 0.55}},
 	{name: "flags", run: flags},
 	{name: "moves", run: moves},
 	{name: "deletions", run: deletions},
-	{name: "delivery", run: delivery, where: (*field).large},
+	{name: "delivery", run: delivery, due: [2]float64{0.26, 1}},
 	{name: "idle", run: idle, where: (*field).large},
 	{name: "cold", run: coldCache, where: (*field).large},
+	{name: "hyperfine", run: hyperfine, where: (*field).large},
 	{name: "calls", run: calls, where: (*field).large},
 	{name: "agents", run: agents, where: (*field).large},
+	{name: "sizes", run: sizes, where: (*field).large},
 }
 
 func names() []string {
@@ -152,9 +173,18 @@ func run(ctx context.Context, o options) (err error) {
 			if len(o.only) > 0 && !slices.Contains(o.only, sc.name) || sc.where != nil && !sc.where(f) {
 				continue
 			}
+			title := sc.name
+			if f.due = sc.due[1]; !f.whole {
+				f.due = sc.due[0]
+				title += fmt.Sprintf(", %d messages", f.messages)
+			}
+			s.clock.begin(title)
 			if err := sc.run(f); err != nil {
 				return fmt.Errorf("%s: %w", sc.name, err)
 			}
+		}
+		if f == s.fields[len(s.fields)-1] {
+			f.spending()
 		}
 	}
 	s.report.whole = true

@@ -16,7 +16,7 @@ func nothingToDo(f *field) error {
 	}
 	for _, rtt := range f.rtts {
 		for _, e := range f.entrants {
-			ok, err := e.ready(t, pull, lineOf(rtt))
+			ok, err := e.ready(t, pull, rtt, lineOf(rtt))
 			if err != nil {
 				return err
 			}
@@ -51,18 +51,21 @@ func nothingToDo(f *field) error {
 	return nil
 }
 
+// bothFinds is a script that looks at the two trees that are its arguments.
+const bothFinds = `find "$1" -printf '%T@\n' >/dev/null; find "$2" -printf '%T@\n' >/dev/null`
+
 // find looks at both trees of our own pair.
 func (f *field) find(t *table) (time.Duration, error) {
 	for _, e := range f.entrants {
 		if !e.ours() {
 			continue
 		}
-		ok, err := e.ready(t, pull, "")
+		ok, err := e.ready(t, pull, 0, "")
 		if !ok {
 			return 0, err
 		}
 		r, err := e.repeated(5, func() (measured, error) {
-			return e.measure("sh", "-c", `find "$1" -printf '%T@\n' >/dev/null; find "$2" -printf '%T@\n' >/dev/null`, "sh", e.here.Root, e.there.Root)
+			return e.measure("sh", "-c", bothFinds, "sh", e.here.Root, e.there.Root)
 		})
 		if err != nil {
 			return 0, err

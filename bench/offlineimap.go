@@ -3,10 +3,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // offlineimap speaks IMAP to a Dovecot at the server, through ssh.
@@ -44,7 +46,20 @@ type = IMAP
 remotehost = %s
 preauthtunnel = %s %s %s
 `, p.here.Root, p.host, p.ssh(), p.host, p.imap())
-	return os.WriteFile(filepath.Join(p.client, ".offlineimaprc"), []byte(text), 0o600)
+	// Without autorefresh, in minutes, it ends after a run, whatever it is to wait for.
+	waiting := strings.Replace(text, "remoterepository = far\n", "remoterepository = far\nautorefresh = 60\n", 1) + "idlefolders = ['INBOX']\n"
+	return errors.Join(
+		os.WriteFile(filepath.Join(p.client, ".offlineimaprc"), []byte(text), 0o600),
+		os.WriteFile(p.waitingConfig(), []byte(waiting), 0o600),
+	)
+}
+
+func (p *pair) waitingConfig() string { return filepath.Join(p.client, ".offlineimaprc-waiting") }
+
+// waits has it wait for mail in the inbox by IDLE. What comes while it is at work on
+// the message before, it is not told of until the next.
+func (offlineimap) waits(p *pair, rtt time.Duration) ([]string, time.Duration) {
+	return []string{"offlineimap", "-c", p.waitingConfig()}, 1500*time.Millisecond + 10*rtt
 }
 
 func (offlineimap) command(*pair, task) []string { return durable("offlineimap", "-o") }

@@ -27,9 +27,16 @@ type report struct {
 	whole  bool // all that was asked for is in it
 }
 
+// The ranks of tables.
+const (
+	large = iota
+	small
+	last
+)
+
 type table struct {
 	slug        string // names its plot
-	rank        int    // small mailboxes come last
+	rank        int    // small mailboxes come behind
 	title, note string
 	head        []string
 	rows        [][]string
@@ -38,10 +45,10 @@ type table struct {
 
 // table begins a table of a field's.
 func (f *field) table(slug, title, note string, head ...string) *table {
-	rank := 0
+	rank := large
 	if !f.whole {
 		slug += "-small"
-		rank = 1
+		rank = small
 	}
 	return &table{slug: slug, rank: rank, title: fmt.Sprintf("%s, mailbox of %d messages", title, f.messages), note: note, head: head}
 }

@@ -24,6 +24,7 @@ type stage struct {
 	report *report
 	began  time.Time
 
+	clock     clock
 	self, bin string // this program, and the directory of the one measured
 	fields    []*field
 	absent    []string // peers that are not installed, in words
@@ -53,10 +54,11 @@ func (s *stage) prepare() {
 			s.Fatalf("%v", err)
 		}
 	}
+	s.clock.begin("preparation")
 	var err error
 	s.self, err = os.Executable()
 	must(err)
-	must(s.room())
+	must(s.room(s.messages, 50))
 	s.bin = synctest.BuildBinary(s)
 	if s.against != "" {
 		other, err := filepath.Abs(s.against)
@@ -90,20 +92,20 @@ func (s *stage) prepare() {
 		}
 		f, err := s.newField(min(s.slowMessages, s.messages), late)
 		must(err)
-		f.rtts = s.rtts[:min(2, len(s.rtts))]
+		f.rtts, f.part = s.rtts, smallPart
 		s.fields = append(s.fields, f)
 	}
 	if len(quick) > 0 {
 		f, err := s.newField(s.messages, quick)
 		must(err)
-		f.rtts, f.whole = s.rtts, true
+		f.rtts, f.whole, f.part = s.rtts, true, 1
 		s.fields = append(s.fields, f)
 	}
 }
 
-// room is an error where the disk has no room for what will be made.
-func (s *stage) room() error {
-	const each, copies = 16 << 10, 50 // bytes a message takes on the disk; mailboxes
+// room is an error where the disk has no room for so many copies of a mailbox.
+func (s *stage) room(messages, copies int) error {
+	const each = 16 << 10 // bytes a message takes on the disk
 	if s.tiny {
 		return nil
 	}
@@ -111,9 +113,9 @@ func (s *stage) room() error {
 	if err := unix.Statfs(s.top, &fs); err != nil {
 		return fmt.Errorf("free space of %s: %w", s.top, err)
 	}
-	need, free := int64(s.messages)*each*copies, int64(fs.Bavail)*fs.Bsize
+	need, free := int64(messages)*each*int64(copies), int64(fs.Bavail)*fs.Bsize
 	if free < need {
-		return fmt.Errorf("%s has %s free, and %d messages at all peers may take %s: say -dir or a smaller -n", s.top, megabytes(free), s.messages, megabytes(need))
+		return fmt.Errorf("%s has %s free, and %d messages at all peers may take %s: say -dir or a smaller -n", s.top, megabytes(free), messages, megabytes(need))
 	}
 	return nil
 }
