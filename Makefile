@@ -9,7 +9,7 @@
 # make crash [NTH=1]   dies at every (n-th) step of every session, at either end
 # make crash-histories [DEATHS_OF=2] [NTH=1]   the same with each short history of two ends; days
 # make fuzz [FUZZTIME=30s], make cover
-# make bench [BENCH='-n 100000']   whole runs beside other tools, in 20 minutes; writes docs/performance.md
+# make bench [BENCH='-n 20000 -budget 1h']   whole runs beside other tools, in some 20 minutes; writes docs/performance.md
 # make bench-micro   Go's benchmarks of the parts
 # make bench-check   the hot paths, compared with bench/baseline.txt; make bench-baseline records that anew
 # make reliability [NTH=25] [OVERLAPS=1000] [OPERATIONS=3]   tries to lose mail, for hours; writes docs/reliability.md
