@@ -21,6 +21,9 @@ func TestCheck(t *testing.T) {
 	agree := steps.Step{Call: "write", Path: "/h/.smd/laptop__Mail.agreed", Bytes: 9}
 	agree13 := steps.Step{Call: "write", Path: "/h/.smd/laptop__Mail.db.txt", Bytes: 9}
 	sent := steps.Step{Call: "write", Path: "pipe:[7]", Bytes: 9}
+	pid := steps.Step{Call: "write", Path: "/h/.smd/locks/lock.pid", Bytes: 5}
+	lock := steps.Step{Call: "rename", Path: pid.Path, To: "/h/.smd/lock"}
+	other := steps.Step{Call: "rename", Path: pid.Path, To: "/h/.smd/config.lock"}
 	failed := func(s steps.Step) steps.Step { s.Failed = true; return s }
 	for _, c := range []struct {
 		what  string
@@ -39,6 +42,8 @@ func TestCheck(t *testing.T) {
 		{"an agreement before the name is durable", []steps.Step{write, flush, name, agree}, "step 4"},
 		{"an agreement before the name is durable, in smd 1.3", []steps.Step{write, flush, name, agree13}, "step 4"},
 		{"an agreement, and then the name", []steps.Step{agree, write, flush, name, settle}, ""},
+		{"a pid file needs no disk", []steps.Step{pid, lock}, ""},
+		{"what is no pid file does", []steps.Step{pid, other}, "step 2"},
 		{"what is sent needs no disk", []steps.Step{sent, write, flush, name, sent, settle}, ""},
 	} {
 		t.Run(c.what, func(t *testing.T) {
