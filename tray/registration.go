@@ -18,9 +18,9 @@ const (
 	watcherPath = "/StatusNotifierWatcher"
 )
 
-// registration makes the icon known to every panel that comes. Systray tries
-// that too, but misses a panel that comes while it is starting, as at login, and
-// stops trying after any signal of another kind on its connection.
+// registration makes the icon known to every panel that comes, with a menu made
+// for it. Systray would do without the menu, misses a panel that comes while it is
+// starting, as at login, and stops after any signal of another kind.
 type registration struct {
 	item  *dbus.Conn // systray's: a panel shows the icon of who registers
 	own   *dbus.Conn // for signals

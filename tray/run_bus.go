@@ -37,15 +37,16 @@ func Run(ctx context.Context, c Controller, o Options) error {
 	// Systray is given no callbacks and is started once a bus: its own Run
 	// neither survives a lost bus nor ends without one.
 	systray.SetTitle(title) // before the start: it becomes the item's Id
-	start, _ := systray.RunWithExternalLoop(nil, nil)
-	defer systray.Quit()
+	// It would go on to register with each new panel, which then asks for a menu that
+	// is just being made for it: that is for [registration].
+	systray.Quit()
 
 	ctx, cancel := context.WithCancel(ctx)
 	f := newFace(c, o)
 	defer f.close()
 	defer cancel()
 	for again := false; ; again = true {
-		lost := show(ctx, f, conn, start, again)
+		lost := show(ctx, f, conn, again)
 		conn.Close()
 		if !lost {
 			return nil
@@ -58,19 +59,22 @@ func Run(ctx context.Context, c Controller, o Options) error {
 	}
 }
 
-// show puts the face on the bus of conn, by start, until ctx or the bus is done
-// or the person quits. It reports whether it was the bus. again says that it was on
-// another bus before.
-func show(ctx context.Context, f *face, conn *dbus.Conn, start func(), again bool) bool {
+// show puts the face on the bus of conn until ctx or the bus is done or the person
+// quits. It reports whether it was the bus. again says that it was on another bus
+// before.
+func show(ctx context.Context, f *face, conn *dbus.Conn, again bool) bool {
 	ctx, cancel := context.WithCancel(ctx)
 	var keeping stdsync.WaitGroup
 	defer keeping.Wait()
 	defer cancel()
 	panels, err := newRegistration(ctx, conn, f.options.Logger) // first: none is missed
+	made := make(chan struct{})
+	start, _ := systray.RunWithExternalLoop(func() { <-made }, nil) // who asks for the menu waits for that
 	start()
-	if again && (err != nil || panels.panel != "") {
-		f.painter.rebuild() // this panel may be another one
+	if again {
+		f.painter.rebuild() // the panel here is another one
 	}
+	close(made)
 	if err != nil {
 		f.options.Logger.Warn("the icon may be missing after a restart of the panel", "err", err)
 	} else {
