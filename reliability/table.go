@@ -31,7 +31,7 @@ var chapters = []chapter{
 		{"a message flagged or moved, at either end or both, between its early arrival and the run, or in the run: kept once", "sync/twoway", "TestEarlyArrivalIsKeptOnce"},
 		{"a message flagged, or moved away, between the look and the reading of it", "sync/tracker", "TestReadAfterARename"},
 		{"a line cut at each frame, then the message flagged or moved, smd/2: kept once", "sync/twoway", "TestMovedAfterACutIsKeptOnce"},
-		{"the same, smd 1.3, cut at each line", "sync/apply", "TestMovedAfterACutIsKeptOnce"},
+		{"the same, smd 1.3, cut at each line; then the same way is gone again, or the other", "sync/apply", "TestMovedAfterACutIsKeptOnce"},
 		{"smd 1.3: a run that failed between the list of what it brought and putting that in place; an older message of the same content stays", "sync/apply", "TestListedButNotPlaced"},
 		{"short histories, enumerated: deliver, flag, move, copy, delete, edit header, rename folder at two ends; the line cut at each frame, smd/2", "sync/twoway", "TestShortHistories"},
 		{"the same, smd 1.3: a pull or push cut at each line", "sync/apply", "TestShortHistories"},

@@ -172,7 +172,11 @@ func (r *run) do(ctx context.Context) error {
 	}
 	r.total = len(r.actions)
 	if !r.opt.DryRun {
-		if r.placed, err = readPlaced(r.opt.Files); err != nil {
+		list := r.opt.Files.Placed()
+		if r.opt.SharedState {
+			list = r.opt.Files.PlacedShared()
+		}
+		if r.placed, err = readPlaced(list); err != nil {
 			r.log.Warn("the list of what a run that was cut put in place can't be read", "err", err)
 		}
 	}

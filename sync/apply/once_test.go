@@ -3,6 +3,7 @@ package apply_test
 import (
 	"fmt"
 	"io"
+	"slices"
 	"testing"
 
 	"smd-applet/sync/synctest"
@@ -22,8 +23,10 @@ func TestMovedAfterACutIsKeptOnce(t *testing.T) {
 				t.Parallel()
 				cuts := 0
 				for _, push := range []bool{false, true} {
-					for n := 2; cutThenDo(t, push, n, at, do); n++ { // before that nothing has come
-						cuts++
+					for _, resumed := range []bool{true, false} {
+						for n := 2; cutThenDo(t, push, resumed, n, at, do); n++ { // before that nothing has come
+							cuts++
+						}
 					}
 				}
 				t.Attr("cases", fmt.Sprint(cuts))
@@ -32,8 +35,9 @@ func TestMovedAfterACutIsKeptOnce(t *testing.T) {
 	}
 }
 
-// cutThenDo reports whether the run had so many lines.
-func cutThenDo(t *testing.T, push bool, n int, at string, do func(*synctest.Mailbox, string) (string, error)) bool {
+// cutThenDo reports whether the run had so many lines. Then the run that was cut is
+// gone on with, as the loop does, or the next one goes the other way.
+func cutThenDo(t *testing.T, push, resumed bool, n int, at string, do func(*synctest.Mailbox, string) (string, error)) bool {
 	t.Helper()
 	client, server := newEnd(t, "client"), newEnd(t, "server")
 	from, to := server, client
@@ -60,15 +64,18 @@ func cutThenDo(t *testing.T, push bool, n int, at string, do func(*synctest.Mail
 			}
 		}
 	}
-	// The direction that was cut is gone on with, as the loop does.
+	ways := [][2]*end{{from, to}, {to, from}}
+	if !resumed {
+		slices.Reverse(ways)
+	}
 	for range 2 {
-		for _, ends := range [][2]*end{{from, to}, {to, from}} {
+		for _, ends := range ways {
 			if _, _, serr, aerr := send(t, ends[0], ends[1], nil); serr != nil || aerr != nil {
 				t.Fatalf("serve: %v; apply: %v", serr, aerr)
 			}
 		}
 	}
-	where := fmt.Sprintf("cut after %d lines, push %t", n, push)
+	where := fmt.Sprintf("cut after %d lines, push %t, gone on with %t", n, push, resumed)
 	if d := synctest.DiffNames(server.census(), client.census()); d != "" {
 		t.Errorf("%s: the ends differ: %s", where, d)
 	}

@@ -1,10 +1,8 @@
 package apply
 
 import (
-	"bufio"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"strings"
@@ -22,52 +20,23 @@ import (
 // second copy at worst.
 type placed struct {
 	path  string
-	sums  map[maildir.Name]listed // of earlier runs
+	sums  map[maildir.Name]index.Placed // of earlier runs
 	names map[maildir.Sum]maildir.Name
 	file  *os.File // nil until something is put in place
 	left  bool     // by an earlier run, perhaps without a whole line in it
 }
 
-// listed is what the list has of a message.
-type listed struct {
-	sum maildir.Sum
-	// since is when it was about to be put in place, in nanoseconds of Unix time, by
-	// the clock of its file system.
-	since int64
-}
-
-// maxPlaced bounds the list, in messages.
-const maxPlaced = 1 << 20
-
-func readPlaced(files index.Files) (*placed, error) {
-	p := &placed{path: files.Placed(), sums: make(map[maildir.Name]listed), names: make(map[maildir.Sum]maildir.Name)}
-	f, err := os.Open(p.path)
+func readPlaced(path string) (*placed, error) {
+	p := &placed{path: path, sums: make(map[maildir.Name]index.Placed), names: make(map[maildir.Sum]maildir.Name)}
+	list, err := index.ReadPlaced(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return p, nil
 	}
-	if err != nil {
-		return p, err
-	}
-	defer f.Close()
 	p.left = true
-	for s := bufio.NewScanner(f); s.Scan() && len(p.sums) < maxPlaced; {
-		var header, body, text string
-		var l listed
-		if _, err := fmt.Sscanf(s.Text(), "%s %s %d %q", &header, &body, &l.since, &text); err != nil {
-			continue // the end of what a crash left
-		}
-		name, err := maildir.ParseName(text)
-		if err == nil {
-			l.sum.Header, err = maildir.ParseDigest(header)
-		}
-		if err == nil {
-			l.sum.Body, err = maildir.ParseDigest(body)
-		}
-		if err == nil {
-			p.sums[name], p.names[l.sum] = l, name
-		}
+	for _, l := range list {
+		p.sums[l.Name], p.names[l.Sum] = l, l.Name
 	}
-	return p, nil
+	return p, err
 }
 
 // add lists a batch that is about to be put in place.
@@ -79,7 +48,7 @@ func (p *placed) add(batch []arrival) error {
 	var lines strings.Builder
 	for _, a := range batch {
 		if a.was == nil {
-			fmt.Fprintf(&lines, "%s %s %d %q\n", a.action.Sum.Header, a.action.Sum.Body, last.ModTime().UnixNano(), a.to.String())
+			lines.WriteString(index.Placed{Name: a.to, Sum: a.action.Sum, Since: last.ModTime().UnixNano()}.Line())
 		}
 	}
 	if lines.Len() == 0 {
@@ -117,7 +86,7 @@ func (r *run) movedMeanwhile(ctx context.Context, a *delta.Action, dst maildir.N
 	if r.placed == nil {
 		return false, nil
 	}
-	if l, listed := r.placed.sums[dst]; listed && l.sum == a.Sum {
+	if l, listed := r.placed.sums[dst]; listed && l.Sum == a.Sum {
 		// It is not where it was put: moved here, if this end has it. The next push
 		// tells the other end.
 		_, moved, err := r.elsewhereSince(ctx, l)
@@ -150,8 +119,8 @@ func (r *run) movedMeanwhile(ctx context.Context, a *delta.Action, dst maildir.N
 
 // elsewhereSince is [run.elsewhere] for a message of the list. One that did not change
 // since is another of the same content, and this one never came to its place.
-func (r *run) elsewhereSince(ctx context.Context, l listed) (maildir.Name, bool, error) {
-	return r.elsewhere(ctx, l.sum, func(n maildir.Name) (bool, error) {
+func (r *run) elsewhereSince(ctx context.Context, l index.Placed) (maildir.Name, bool, error) {
+	return r.elsewhere(ctx, l.Sum, func(n maildir.Name) (bool, error) {
 		p, err := r.opt.Store.Place(n)
 		if err != nil {
 			return false, err
@@ -163,7 +132,7 @@ func (r *run) elsewhereSince(ctx context.Context, l listed) (maildir.Name, bool,
 		case err != nil:
 			return false, fault.New(maildir.KindOf(err), "look at", p.Path(), err)
 		}
-		return changed >= l.since, nil
+		return changed >= l.Since, nil
 	})
 }
 

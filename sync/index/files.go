@@ -28,6 +28,10 @@ func (f Files) Patch() string { return f.DB + ".xdelta" }
 // after a run that was cut.
 func (f Files) Placed() string { return f.DB + ".placed" }
 
+// PlacedShared is that list where both ends share the db-file: of the end that
+// receives alone, and of none that sends.
+func (f Files) PlacedShared() string { return f.DB + ".placed-shared" }
+
 func (f Files) mtime() string    { return f.DB + ".mtime" }
 func (f Files) mtimeNew() string { return f.DB + ".mtime.new" }
 

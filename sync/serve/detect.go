@@ -39,7 +39,11 @@ func detect(ctx context.Context, opt Options, result *Result, emit func(delta.Ac
 	if err := plausible(old, found); err != nil {
 		return err
 	}
-	c := &changes{scanned: found, opt: opt, result: result, changed: make([]bool, old.Len())}
+	unsettled, err := readUnsettled(opt.Files, old)
+	if err != nil {
+		return err
+	}
+	c := &changes{scanned: found, unsettled: unsettled, opt: opt, result: result, changed: make([]bool, old.Len())}
 	c.emit = func(a delta.Action) error {
 		result.Counts.Add(a)
 		return emit(a)

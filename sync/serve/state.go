@@ -14,12 +14,13 @@ import (
 // changes goes from what a scan found to the actions and the new state.
 type changes struct {
 	*scanned
-	opt      Options
-	emit     func(delta.Action) error
-	result   *Result
-	changed  []bool        // by entry: re-appended
-	appended []index.Entry // the tail of the new state
-	lost     []bool        // by entry: gone, and no longer in the new state
+	opt       Options
+	unsettled map[maildir.Sum]bool
+	emit      func(delta.Action) error
+	result    *Result
+	changed   []bool        // by entry: re-appended
+	appended  []index.Entry // the tail of the new state
+	lost      []bool        // by entry: gone, and no longer in the new state
 }
 
 func (c *changes) find(ctx context.Context) error {
@@ -73,7 +74,7 @@ func (c *changes) addFresh(d *delta.Differ, h hashed) error {
 		return h.err
 	}
 	name := h.name.String()
-	if c.isHeldHere(h.name, h.sum) {
+	if c.isHeldHere(h.name, h.sum) || c.unsettled[h.sum] {
 		return nil
 	}
 	c.appended = append(c.appended, index.Entry{Name: name, Sum: h.sum})
