@@ -7,7 +7,8 @@
 # make packages-test   the deb in a Debian of its own; needs root and a mirror
 # make pictures  docs/images anew
 # make crash [NTH=1]   dies at every (n-th) step of every session, at either end
-# make crash-histories [DEATHS_OF=2] [NTH=1]   the same with each short history of two ends; days
+# make crash-histories [NTH=1]   each short history of two ends, dies at every (n-th) step; in one process, a quarter of an hour
+# make crash-programs [DEATHS_OF=2] [NTH=1]   the same with programs that are killed, and smd 1.3; days
 # make fuzz [FUZZTIME=30s], make cover
 # make bench [BENCH='-n 20000 -budget 1h']   whole runs beside other tools, in some 20 minutes; writes docs/performance.md
 # make bench-micro   Go's benchmarks of the parts
@@ -37,7 +38,7 @@ export GOFLAGS += -buildvcs=false
 
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-.PHONY: demo test build install pictures packages packages-test release fuzz bench bench-micro bench-check bench-baseline reliability vulnerabilities crash crash-histories cover clean
+.PHONY: demo test build install pictures packages packages-test release fuzz bench bench-micro bench-check bench-baseline reliability vulnerabilities crash crash-histories crash-programs cover clean
 
 demo: build
 	bin/smd-applet demo
@@ -100,6 +101,9 @@ crash:
 	SMD_APPLET_CRASH=$(NTH) CGO_ENABLED=0 go test $(TAGS) -count 1 -timeout 6h -v -run 'TestCrashMatrix$$' ./cmd/smd-applet | grep -E 'steps:|FAIL|^ok'
 
 crash-histories:
+	SMD_APPLET_CRASH=$(NTH) CGO_ENABLED=0 go test $(TAGS) -count 1 -timeout 12h -v -run '^TestDeaths$$' ./sync/twoway | grep -E 'histories,|dies|FAIL|^ok'
+
+crash-programs:
 	SMD_APPLET_DEATHS_OF=$(or $(DEATHS_OF),2) SMD_APPLET_CRASH=$(NTH) CGO_ENABLED=0 go test $(TAGS) -count 1 -timeout 720h -v -run 'TestShortHistoriesDie$$' ./cmd/smd-applet | grep -E 'histories,|FAIL|^ok'
 
 # NTH=1 tries all there is to try, which takes a day; OPERATIONS is how long the

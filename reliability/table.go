@@ -35,7 +35,8 @@ var chapters = []chapter{
 		{"smd 1.3: a run that failed between the list of what it brought and putting that in place; an older message of the same content stays", "sync/apply", "TestListedButNotPlaced"},
 		{"short histories, enumerated: deliver, flag, move, copy, delete, edit header, rename folder at two ends; the line cut at each frame, smd/2", "sync/twoway", "TestShortHistories"},
 		{"the same, smd 1.3: a pull or push cut at each line", "sync/apply", "TestShortHistories"},
-		{"some of them with an end killed at a step, both dialects (all: make crash-histories)", "cmd/smd-applet", "TestShortHistoriesDie"},
+		{"the same histories, up to three operations long; either end dies at a step, smd/2 (all: make crash-histories)", "sync/twoway", "TestDeaths"},
+		{"some of them with programs that are killed at a step, both dialects (all: make crash-programs)", "cmd/smd-applet", "TestShortHistoriesDie"},
 		{"the same message changed at both ends, smd 1.3", "sync/apply", "TestConflicts"},
 	}},
 	{"A faulty world", []row{

@@ -13,6 +13,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
+	"smd-applet/sync/durable"
 	"smd-applet/sync/maildir"
 )
 
@@ -107,6 +108,9 @@ func (tx *Tx) commit() (err error) {
 		if err := folders.Put([]byte(path), appendSummary(nil, f.Folder)); err != nil {
 			return &storeError{err}
 		}
+	}
+	if err := durable.Step("commit", tx.bolt.DB().Path(), ""); err != nil {
+		return &storeError{err}
 	}
 	if err := tx.bolt.Commit(); err != nil {
 		return &storeError{err}

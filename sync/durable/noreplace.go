@@ -12,6 +12,9 @@ import (
 // RenameNoReplace moves from to to below root, and fails with [fs.ErrExist] when
 // something is there already. Neither directory is synced: see [SyncDirIn].
 func RenameNoReplace(root *os.Root, from, to string) error {
+	if err := Step("rename", root.Name(), to); err != nil {
+		return err
+	}
 	err := renameNoReplace(root, from, to)
 	if !errors.Is(err, errors.ErrUnsupported) {
 		return err
@@ -38,6 +41,9 @@ func RenameNoReplace(root *os.Root, from, to string) error {
 // RenameNoReplaceAt is [RenameNoReplace] of names within two directories that are
 // open. Where the system has no such call it is [errors.ErrUnsupported].
 func RenameNoReplaceAt(fromDir *os.File, from string, toDir *os.File, to string) error {
+	if err := Step("rename", toDir.Name(), to); err != nil {
+		return err
+	}
 	return renameNoReplaceAt(fromDir, from, toDir, to)
 }
 

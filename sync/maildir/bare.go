@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"smd-applet/sync/durable"
 )
 
 // BareFile is an open message of [Hands], a descriptor and nothing else: an
@@ -52,6 +54,9 @@ func (f *BareFile) Read(b []byte) (n int, err error) {
 
 // Write implements [io.Writer].
 func (f *BareFile) Write(b []byte) (written int, err error) {
+	if err := durable.Step("write", f.place.Folder.Root.Name(), f.place.File); err != nil {
+		return 0, err
+	}
 	for written < len(b) {
 		var n int
 		err := ignoreEINTR(func() (err error) {

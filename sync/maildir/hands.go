@@ -66,6 +66,9 @@ func (h *Hands) CreateTemp(f Folder) (*BareFile, Place, error) {
 	if err != nil {
 		return createTemp(f) // which tells what is wrong
 	}
+	if err := durable.Step("create", d.Name(), p.File); err != nil {
+		return nil, p, err
+	}
 	var fd int
 	err = ignoreEINTR(func() (err error) {
 		fd, err = unix.Openat(int(d.Fd()), p.File, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_CLOEXEC, 0o600)

@@ -120,7 +120,10 @@ func (p Place) ReadTo(w io.Writer, buf []byte) error {
 // missing (Maildir spec).
 func (f Folder) Make() error {
 	for _, sub := range []string{"tmp", "new", "cur"} {
-		err := f.Root.MkdirAll(f.Rel(sub, ""), 0o700)
+		err := durable.Step("mkdir", f.Root.Name(), f.Rel(sub, ""))
+		if err == nil {
+			err = f.Root.MkdirAll(f.Rel(sub, ""), 0o700)
+		}
 		if err != nil {
 			return fault.New(KindOf(err), "create the folder", f.Path, err)
 		}
@@ -148,6 +151,9 @@ func (f Folder) IsHalf() bool {
 // place.
 func (f Folder) CreateTemp() (*os.File, Place, error) {
 	p := Place{f, "tmp", TempName()}
+	if err := durable.Step("create", f.Root.Name(), p.File); err != nil {
+		return nil, p, err
+	}
 	file, err := f.Root.OpenFile(p.Rel(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, p, classify("write", p.Path(), err)
@@ -173,11 +179,21 @@ func (p Place) CanMoveTo(to Place) bool { return p.Folder.Root == to.Folder.Root
 
 // ReplaceWith renames temp, a file of [Folder.CreateTemp], over the message.
 func (p Place) ReplaceWith(temp Place) error {
+	if err := durable.Step("replace", p.Folder.Root.Name(), p.File); err != nil {
+		return err
+	}
 	return p.Folder.Root.Rename(temp.Rel(), p.Rel())
 }
 
 // Remove removes the file.
-func (p Place) Remove() error { return p.Folder.Root.Remove(p.Rel()) }
+func (p Place) Remove() error { return remove(p.Folder.Root, p.Rel()) }
+
+func remove(root *os.Root, rel string) error {
+	if err := durable.Step("remove", root.Name(), rel); err != nil {
+		return err
+	}
+	return root.Remove(rel)
+}
 
 // ErrNotEmpty says that a folder holds something.
 var ErrNotEmpty = errors.New("the folder is not empty")
@@ -210,7 +226,7 @@ func (f Folder) RemoveEmpty() error {
 	}
 	// From here on an arrival makes a directory not empty, and so it stays.
 	for _, name := range []string{"tmp", "new", "cur", "maildirfolder", ""} {
-		err := f.Root.Remove(path.Join(f.Dir, name))
+		err := remove(f.Root, path.Join(f.Dir, name))
 		if errors.Is(err, unix.ENOTEMPTY) || errors.Is(err, unix.EEXIST) {
 			return errors.Join(ErrNotEmpty, f.Make())
 		}

@@ -39,7 +39,7 @@ func cleanStrays(root *os.Root, dir string, age time.Duration) (int, error) {
 				continue
 			}
 		}
-		if err := root.Remove(rel); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := remove(root, rel); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return removed, err
 		}
 		removed++

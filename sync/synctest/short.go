@@ -116,18 +116,33 @@ func (a *Account) created(m *Mailbox, name string) error {
 // Check says what is wrong with a mailbox at rest: what is lost, and what is there
 // too often. "" is well.
 func (a *Account) Check(c Census) string {
+	if wrong := a.CheckAmong(c); wrong != "" {
+		return wrong
+	}
 	counts := c.Contents()
 	for sum, most := range a.known {
-		switch n := counts[sum]; {
-		case n == 0 && !a.mortal[sum]:
-			return fmt.Sprintf("%x is lost", sum[:4])
-		case n > most:
+		if n := counts[sum]; n > most {
 			return fmt.Sprintf("%x is there %d times, want %d at most", sum[:4], n, most)
 		}
 	}
-	for sum := range counts {
-		if _, ok := a.known[sum]; !ok {
-			return fmt.Sprintf("%x was never written whole", sum[:4])
+	return ""
+}
+
+// CheckAmong says what is wrong with ends between two syncs: what none of them has,
+// and what is no message.
+func (a *Account) CheckAmong(ends ...Census) string {
+	there := make(map[[sha256.Size]byte]bool)
+	for _, c := range ends {
+		for sum := range c.Contents() {
+			if _, ok := a.known[sum]; !ok {
+				return fmt.Sprintf("%x was never written whole", sum[:4])
+			}
+			there[sum] = true
+		}
+	}
+	for sum := range a.known {
+		if !there[sum] && !a.mortal[sum] {
+			return fmt.Sprintf("%x is lost", sum[:4])
 		}
 	}
 	return ""

@@ -27,6 +27,7 @@ type pair struct {
 	hello        smd2.Hello
 	cutter       *cutter // the client's side of the next lines, where they are to break
 	line         func(duplex) io.ReadWriteCloser
+	far          func(duplex) io.ReadWriteCloser // the same of the agent's side
 }
 
 // side is one end: a home with a mailbox in it.
@@ -117,8 +118,12 @@ func (p *pair) connect(ctx context.Context) (*line, error) {
 	if w := p.side.watch; w != nil {
 		opt.Watch = func(context.Context) (twoway.Watch, error) { return w, nil }
 	}
+	var far io.ReadWriter = there
+	if p.far != nil {
+		far = p.far(there)
+	}
 	go func() {
-		agent <- twoway.Agent(ctx, smd2.NewConn(there, there, smd2.Options{}), opt)
+		agent <- twoway.Agent(ctx, smd2.NewConn(far, far, smd2.Options{}), opt)
 		there.Close()
 	}()
 	end, err := p.client.open()
