@@ -138,6 +138,11 @@ const (
 	stepsEach  = 5
 )
 
+// deathsFound are histories in which a death once did harm: of these each is tried.
+var deathsFound = [][]synctest.Deed{
+	{{End: 0, What: "deliver"}, {End: 0, What: "flag"}, {End: 0, What: "edit header"}}, // flags and content were given one after the other
+}
+
 // TestDeaths has each short history of two ends be synced by a run in which one end
 // dies at one of its steps.
 func TestDeaths(t *testing.T) {
@@ -153,6 +158,7 @@ func TestDeaths(t *testing.T) {
 	type numbered struct {
 		n     int
 		deeds []synctest.Deed
+		nth   int
 	}
 	histories := make(chan numbered)
 	var workers stdsync.WaitGroup
@@ -160,7 +166,7 @@ func TestDeaths(t *testing.T) {
 		workers.Go(func() {
 			for h := range histories {
 				for end := range 2 {
-					for n := h.n % nth; d.dies(h.deeds, end, n); n += nth {
+					for n := h.n % h.nth; d.dies(h.deeds, end, n); n += h.nth {
 						d.died.Add(1)
 					}
 				}
@@ -168,6 +174,9 @@ func TestDeaths(t *testing.T) {
 		})
 	}
 	sequences, tried := 0, 0
+	for _, deeds := range deathsFound {
+		histories <- numbered{0, deeds, 1}
+	}
 	for deeds := range synctest.ShortHistories(3) {
 		if sequences++; sequences%oneIn > 0 {
 			continue
@@ -175,10 +184,10 @@ func TestDeaths(t *testing.T) {
 		if d.wrong.Load() >= mostWrong {
 			break
 		}
-		if tried++; tried%500 == 0 {
+		if tried++; tried%100 == 0 {
 			t.Logf("%d of %d histories, %d deaths so far", tried, sequences, d.died.Load())
 		}
-		histories <- numbered{tried, deeds}
+		histories <- numbered{tried, deeds, nth}
 	}
 	close(histories)
 	workers.Wait()

@@ -252,8 +252,18 @@ func (e *End) replace(tx *agreed.Tx, a *arrival, to maildir.Place) error {
 	if a.op.Was == agreed.Unread {
 		return e.replaceDamaged(from, was, a.temp, to)
 	}
-	if from.Rel() == to.Rel() && from.CanMoveTo(to) {
-		return to.ReplaceWith(a.temp)
+	if from.CanMoveTo(to) {
+		// At no moment are there two files of the message: to the next look, should this
+		// be the last step, they would be two messages.
+		if err := from.ReplaceWith(a.temp); err != nil || from.Rel() == to.Rel() {
+			return err
+		}
+		e.dirs.Add(from)
+		err := from.MoveTo(to)
+		if err != nil {
+			e.Tracker.Touch(from.Path())
+		}
+		return err
 	}
 	if err := a.temp.MoveTo(to); err != nil {
 		return err
