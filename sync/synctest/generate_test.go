@@ -115,8 +115,8 @@ func checkParts(t *testing.T, path string, parts *multipart.Reader) {
 		if err != nil {
 			t.Fatalf("%s: %v", path, err)
 		}
-		if _, err := io.Copy(io.Discard, part); err != nil {
-			t.Fatalf("%s: %v", path, err)
+		if size, err := io.Copy(io.Discard, part); err != nil || size == 0 {
+			t.Fatalf("%s: a part of %d bytes, %v", path, size, err)
 		}
 	}
 	if n != 2 {
