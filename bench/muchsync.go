@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 )
 
 // muchsync keeps notmuch's messages and tags the same, both ways. Indexing is part
@@ -20,6 +21,10 @@ func (muchsync) version() string {
 }
 
 func (muchsync) serve(p *pair) error {
+	// notmuch keeps no directory's time of the second in which it looks, and muchsync
+	// looks at those alone whose time is another: what changed in that second it would
+	// see a run later, and then as a change at both ends.
+	p.later = func() error { return p.pause(time.Until(time.Now().Truncate(time.Second).Add(time.Second))) }
 	text := fmt.Sprintf("[database]\npath=%s\n[user]\nname=me\nprimary_email=me@mail.example\n[new]\ntags=\n[maildir]\nsynchronize_flags=true\n", p.there.Root)
 	if err := os.WriteFile(filepath.Join(p.server, ".notmuch-config"), []byte(text), 0o600); err != nil {
 		return err

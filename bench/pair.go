@@ -36,6 +36,7 @@ type pair struct {
 	noteThere      string
 	account        account
 
+	later func() error               // waits until a run would notice what changed just now; may be nil
 	owned func() error               // gives the server's mail to whom the peer needs, after a change; may be nil
 	local func(folder string) string // a folder's name in the client's tree; nil when it is the same
 }
@@ -109,6 +110,11 @@ type measured struct {
 func (p *pair) measure(argv ...string) (m measured, err error) {
 	if p.owned != nil {
 		if err := p.owned(); err != nil {
+			return m, err
+		}
+	}
+	if p.later != nil {
+		if err := p.later(); err != nil {
 			return m, err
 		}
 	}

@@ -139,7 +139,7 @@ func (r *report) write(s *stage) error {
 
 const legend = "*CPU* and *peak* are the processor time and the resident memory of the largest process, at the client (here) and at the server (there), without sshd's. " +
 	"*Reads* are the calls that read, from files, pipes and lines (`/proc/PID/io`). *Wire* is what went over the line both ways, as ssh encrypts it; *round trips* are how often bytes came from the server after some had gone to it. " +
-	"*Mail* is the comparison of both ends with each other and with what should be there, message by message, after each run: *same* is well. mbsync and OfflineIMAP add a header of their own to what they bring; muchsync keeps tags, and flags as far as notmuch makes tags of them."
+	"*Mail* is the comparison of both ends with each other and with what should be there, message by message, after each run: *same* is well. mbsync and OfflineIMAP add a header of their own to what they bring; muchsync keeps tags, and flags as far as notmuch makes tags of them: one set for all messages of one Message-ID, and none for a message that was moved. It starts in the second after the changes, as it sees what changed in the second of notmuch's look only a run later."
 
 // facts are what a reader has to know of the machine and the run.
 func facts(s *stage) []string {
