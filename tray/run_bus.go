@@ -34,8 +34,8 @@ func Run(ctx context.Context, c Controller, o Options) error {
 		}
 		o.Logger.Info("there is a session bus now, showing the icon")
 	}
-	// Systray is given no callbacks and is started once a bus: its own Run
-	// neither survives a lost bus nor ends without one.
+	// Systray is started once a bus: its own Run neither survives a lost bus nor ends
+	// without one.
 	systray.SetTitle(title) // before the start: it becomes the item's Id
 	// It would go on to register with each new panel, which then asks for a menu that
 	// is just being made for it: that is for [registration].
