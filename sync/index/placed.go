@@ -2,6 +2,7 @@ package index
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 
@@ -40,7 +41,10 @@ func ReadPlaced(path string) ([]Placed, error) {
 			list = append(list, p)
 		}
 	}
-	return list, s.Err()
+	if err := s.Err(); !errors.Is(err, bufio.ErrTooLong) { // such a line a power cut left
+		return list, err
+	}
+	return list, nil
 }
 
 func parsePlaced(line string) (p Placed, err error) {
