@@ -9,12 +9,22 @@ import (
 )
 
 // Click opens the item's menu with the mouse and clicks the entry with the label;
-// of a submenu where there are several labels.
+// of a submenu where there are several labels. A menu that changes just then may
+// take no notice of a click and stay open: as a person would, it closes that menu
+// and clicks again.
 func (d *Desktop) Click(item *Item, path ...string) {
 	d.t.Helper()
-	d.PointAt(item, path...)
-	d.press()
-	Until(d.t, "the menu closes", func() bool { return len(d.menus()) == 0 })
+	Until(d.t, fmt.Sprintf("a click on %q closes the menu", path), func() bool {
+		d.t.Helper()
+		d.PointAt(item, path...)
+		d.press()
+		if holdsWithin(10*time.Second, func() bool { return len(d.menus()) == 0 }) {
+			return true
+		}
+		d.t.Logf("a click on %q left the menu open", path)
+		d.CloseMenu()
+		return false
+	})
 }
 
 // PointAt opens the item's menu with the mouse and moves on to the entry with
@@ -164,10 +174,15 @@ func (d *Desktop) OpenMenu(item *Item) image.Rectangle {
 // CloseMenu closes an open menu, and its submenus, without choosing from it.
 func (d *Desktop) CloseMenu() {
 	d.t.Helper()
-	for open := len(d.menus()); open > 0; open-- {
+	Until(d.t, "Escape closes the menu", func() bool {
+		open := len(d.menus())
+		if open == 0 {
+			return true
+		}
 		d.tool("xdotool", "key", "Escape")
-		Until(d.t, "the menu closes", func() bool { return len(d.menus()) < open })
-	}
+		holdsWithin(5*time.Second, func() bool { return len(d.menus()) < open })
+		return false
+	})
 }
 
 // lowestMenu is less than three entries high, and more than the panel and a
