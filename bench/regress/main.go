@@ -3,9 +3,10 @@
 //
 //	make bench-check
 //
-// Machines differ: every time is first divided by how much slower or faster the
-// reference benchmark ran than it did for the baseline. benchstat then says how
-// large each difference is and how likely it is chance.
+// Machines differ, and so do their hours: the benchmarks are run in passes, each of
+// which begins with the reference benchmark, and every time is first divided by how
+// much slower or faster that ran in the same pass than it did for the baseline.
+// benchstat then says how large each difference is and how likely it is chance.
 package main
 
 import (
@@ -49,16 +50,18 @@ func run(benchstat, baseline, results string) error {
 	if err != nil {
 		return err
 	}
-	ratio, err := speed(before, after)
-	if err != nil {
-		return err
+	for _, results := range [][]byte{before, after} {
+		if len(times(passes(results)[0], reference)) == 0 {
+			return fmt.Errorf("%s is not in both files, before all else", reference)
+		}
 	}
-	fmt.Printf("this machine takes %.2f of the baseline's time; times are divided by that\n\n", ratio)
+	unit, pace := median(times(before, reference)), median(times(after, reference))
+	fmt.Printf("this machine takes %.2f of the baseline's time; times are divided by that, pass by pass\n\n", pace/unit)
 	// Beside the results, under the names that benchstat heads its columns with.
 	then, now := results+"-before", results+"-after"
 	defer os.Remove(then)
 	defer os.Remove(now)
-	if err := errors.Join(os.WriteFile(then, normalised(before, 1), 0o644), os.WriteFile(now, normalised(after, ratio), 0o644)); err != nil {
+	if err := errors.Join(os.WriteFile(then, normalised(before, unit), 0o644), os.WriteFile(now, normalised(after, unit), 0o644)); err != nil {
 		return err
 	}
 	table, err := exec.Command(benchstat, "-alpha", fmt.Sprint(chance), then, now).Output()
@@ -90,30 +93,47 @@ func times(results []byte, name string) []float64 {
 			}
 		}
 	}
-	slices.Sort(list)
 	return list
 }
 
-// speed is how much of the baseline's time the reference took now.
-func speed(before, after []byte) (float64, error) {
-	b, a := times(before, reference), times(after, reference)
-	if len(b) == 0 || len(a) == 0 {
-		return 0, fmt.Errorf("%s is not in both files", reference)
-	}
-	return a[len(a)/2] / b[len(b)/2], nil
+func median(list []float64) float64 {
+	slices.Sort(list)
+	return list[len(list)/2]
 }
 
-// normalised divides every time, and takes the number of processors from the names
-// and the machine from the head, by which benchstat would keep two machines apart.
-func normalised(results []byte, ratio float64) []byte {
-	var b bytes.Buffer
+// passes cuts results where the reference benchmark begins again.
+func passes(results []byte) [][]byte {
+	var list [][]byte
+	begin, at, others := 0, 0, false
 	for line := range bytes.Lines(results) {
-		switch m := result.FindSubmatch(bytes.TrimSpace(line)); {
-		case m != nil && string(m[1]) != reference:
-			t, _ := strconv.ParseFloat(string(m[3]), 64) // the expression says that it is one
-			fmt.Fprintf(&b, "%s%s%.4g%s\n", m[1], m[2], t/ratio, withoutRates(m[4]))
-		case bytes.HasPrefix(line, []byte("pkg:")):
-			b.Write(line)
+		if m := result.FindSubmatch(bytes.TrimSpace(line)); m != nil {
+			isReference := string(m[1]) == reference
+			if isReference && others {
+				list = append(list, results[begin:at])
+				begin = at
+			}
+			others = !isReference
+		}
+		at += len(line)
+	}
+	return append(list, results[begin:])
+}
+
+// normalised divides every time by the pace of its pass, for which the reference
+// takes one unit, and takes the number of processors from the names and the machine
+// from the head, by which benchstat would keep two machines apart.
+func normalised(results []byte, unit float64) []byte {
+	var b bytes.Buffer
+	for _, pass := range passes(results) {
+		ratio := median(times(pass, reference)) / unit
+		for line := range bytes.Lines(pass) {
+			switch m := result.FindSubmatch(bytes.TrimSpace(line)); {
+			case m != nil && string(m[1]) != reference:
+				t, _ := strconv.ParseFloat(string(m[3]), 64) // the expression says that it is one
+				fmt.Fprintf(&b, "%s%s%.4g%s\n", m[1], m[2], t/ratio, withoutRates(m[4]))
+			case bytes.HasPrefix(line, []byte("pkg:")):
+				b.Write(line)
+			}
 		}
 	}
 	return b.Bytes()

@@ -33,14 +33,16 @@ func TestRegress(t *testing.T) {
 	}
 	before := results(1000, 5000, 7000)
 	for name, c := range map[string]struct{ after, says string }{
-		"the same":                {before, ""},
-		"half as fast a machine":  {results(2000, 10000, 14000), ""},
-		"a little slower":         {results(1000, 5500, 7000), ""},
-		"quicker":                 {results(1000, 2000, 7000), ""},
-		"slower":                  {results(1000, 5000, 9000), "Two/a=1"},
-		"slower than its machine": {results(500, 5000, 3500), "One"},
-		"gone":                    {strings.ReplaceAll(before, "BenchmarkOne", "BenchmarkOther"), "lack BenchmarkOne"},
-		"no reference":            {strings.ReplaceAll(before, reference, "BenchmarkThree"), "not in both"},
+		"the same":                             {before, ""},
+		"half as fast a machine":               {results(2000, 10000, 14000), ""},
+		"a little slower":                      {results(1000, 5500, 7000), ""},
+		"quicker":                              {results(1000, 2000, 7000), ""},
+		"slower":                               {results(1000, 5000, 9000), "Two/a=1"},
+		"slower than its machine":              {results(500, 5000, 3500), "One"},
+		"gone":                                 {strings.ReplaceAll(before, "BenchmarkOne", "BenchmarkOther"), "lack BenchmarkOne"},
+		"a machine that slows down":            {results(1000, 5000, 7000) + results(3000, 15000, 21000), ""},
+		"slower, on a machine that slows down": {results(1000, 5000, 9000) + results(3000, 15000, 27000), "Two/a=1"},
+		"no reference":                         {strings.ReplaceAll(before, reference, "BenchmarkThree"), "not in both"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
