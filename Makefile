@@ -10,7 +10,8 @@
 # make crash-histories [NTH=1]   each short history of two ends, dies at every (n-th) step; in one process, a quarter of an hour
 # make crash-programs [DEATHS_OF=2] [NTH=1]   the same with programs that are killed, and smd 1.3; days
 # make fuzz [FUZZTIME=30s], make cover
-# make bench [BENCH='-n 20000 -budget 1h']   whole runs beside other tools, in some 20 minutes; writes docs/performance.md
+# make bench [BENCH='-n 20000 -budget 1h']   whole runs beside other tools, in half an hour; writes docs/performance.md
+# make bench-sizes [SIZES=100000,1000000]   first syncs of large mailboxes, for hours; writes docs/performance-sizes.md
 # make bench-micro   Go's benchmarks of the parts
 # make bench-check   the hot paths, compared with bench/baseline.txt; make bench-baseline records that anew
 # make reliability [NTH=25] [OVERLAPS=1000] [OPERATIONS=3]   tries to lose mail, for hours; writes docs/reliability.md
@@ -38,7 +39,7 @@ export GOFLAGS += -buildvcs=false
 
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 
-.PHONY: demo test build install pictures packages packages-test release fuzz bench bench-micro bench-check bench-baseline reliability vulnerabilities crash crash-histories crash-programs cover clean
+.PHONY: demo test build install pictures packages packages-test release fuzz bench bench-sizes bench-micro bench-check bench-baseline reliability vulnerabilities crash crash-histories crash-programs cover clean
 
 demo: build
 	bin/smd-applet demo
@@ -125,6 +126,12 @@ vulnerabilities:
 # takes long: give it the time, as in BENCH='-n 100000 -budget 3h -limit 1h'.
 bench:
 	go run $(TAGS) ./bench -o docs/performance.md $(BENCH)
+
+# Messages are smaller here, so that a million find room: five mailboxes of that size
+# are there at once. No round is begun for which -budget leaves no time.
+SIZES ?= 100000,1000000
+bench-sizes:
+	go run $(TAGS) ./bench -only sizes -sizes $(SIZES) -median 1000 -repeat 3 -enough 5m -limit 30m -budget 3h -o docs/performance-sizes.md $(BENCH)
 
 bench-micro:
 	go test $(TAGS) -run '^$$' -bench . -benchmem ./...

@@ -4,8 +4,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +53,96 @@ func TestBench(t *testing.T) {
 		t.Errorf("the report is not whole: %.2000s", text)
 	}
 	leftNothing(t, dir)
+}
+
+// With larger mailboxes each peer has its turn in each round; what is left out says
+// why, and what was done once says so. No mailbox is made for anything else.
+func TestSizes(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	report := filepath.Join(dir, "performance-sizes.md")
+	if err := os.WriteFile(filepath.Join(dir, "performance.md"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	o, err := parse([]string{"-sizes", "300,200", "-only", "sizes", "-tiny", "-repeat", "2", "-peers", "smd/2,tar", "-dir", dir, "-o", report})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`make bench-sizes`, `\]\(performance\.md\)`, `\]\(images/performance-sizes-first\.svg\)`, `\]\(images/performance-sizes-nothing\.svg\)`,
+		`(?m)^\| 200 \| smd/2 \| 2 \| [\d.]+ \([\d.]+–[\d.]+\) \| .* \| same \|$`,
+		`(?s)\| 200 \| tar \| 2 \| 1\.00 .*\n\| 300 \| smd/2 \| 2 \| .*\n\| 300 \| tar \|`,
+		`(?m)^\| 300 \| smd/2, resident \| 20 \| .* \| same \|$`,
+	} {
+		if !regexp.MustCompile(want).Match(text) {
+			t.Errorf("the report lacks %s", want)
+		}
+	}
+	if strings.Contains(string(text), "failed:") || strings.Contains(string(text), "left out:") || strings.Contains(string(text), "cut short") || t.Failed() {
+		t.Errorf("%s", text)
+	}
+	leftNothing(t, dir)
+}
+
+// What is done once has neither ratio nor spread, and who is left out is told why.
+func TestOnce(t *testing.T) {
+	t.Parallel()
+	tenth, second := measured{wall: time.Second / 10}, measured{wall: time.Second}
+	r := result{what: "smd/2"}
+	r.take(result{runs: []measured{tenth}, verdict: same})
+	if r.times() != "once" || r.spread() != "" || r.against([]measured{second}) != "" || r.marked().what != "smd/2, once" {
+		t.Errorf("one run: %q %q %q %q", r.times(), r.spread(), r.against([]measured{second}), r.marked().what)
+	}
+	r.take(result{runs: []measured{second}, verdict: "1 lost"})
+	r.take(result{runs: []measured{second}, verdict: same})
+	if got := r.against([]measured{second, second, second}); r.times() != "3" || r.spread() != "100 ms to 1.00 s" || got != "1.00 (0.10–1.00)" || r.verdict != "1 lost" || r.wall != time.Second {
+		t.Errorf("three runs: %q %q %q %q %s", r.times(), r.spread(), got, r.verdict, r.wall)
+	}
+	s := &stage{}
+	s.quick, s.late = []peer{&smd{called: "smd/2"}, &smd{called: "smd 1.3"}, tar{}, mbsync{}}, []peer{muchsync{}}
+	for n, want := range map[int]string{1000: "smd/2 smd 1.3 tar", 1_000_000: "smd/2 tar"} {
+		var names []string
+		in, out := s.quickEnough(n)
+		for _, p := range in {
+			names = append(names, p.name())
+		}
+		if got := strings.Join(names, " "); got != want || len(in)+len(out) != 5 || slices.ContainsFunc(out, func(a absentee) bool { return a.why == "" }) {
+			t.Errorf("%d messages: %s; left out: %v", n, got, out)
+		}
+	}
+}
+
+// A mailbox is not made where the disk has no room for its copies, and what a
+// generated one takes is not underestimated before it is there.
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	for _, tiny := range []bool{true, false} {
+		s := &stage{kit: kit{top: t.TempDir()}}
+		s.folders, s.tiny, s.median = 20, tiny, 1000
+		f, err := s.newField(1000, nil, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if each := f.takes / 1000; each < 4<<10 || each > 4<<10+3*int64(s.median) {
+			t.Errorf("a message takes %d bytes of the disk", each)
+		}
+		if err := os.RemoveAll(f.seed); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.newField(1000, nil, 1<<30); !errors.Is(err, errNoRoom) {
+			t.Errorf("room for a billion copies: %v", err)
+		}
+		if left, err := os.ReadDir(s.top); err != nil || len(left) > 0 {
+			t.Errorf("%v: left %v", err, left)
+		}
+	}
 }
 
 // A bench that is interrupted takes all down that it set up, and leaves the report

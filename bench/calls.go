@@ -59,7 +59,7 @@ func calls(f *field) error {
 			peers = append(peers, e.peer)
 		}
 	}
-	small, err := f.newField(min(most, f.messages), peers)
+	small, err := f.newField(min(most, f.messages), peers, 2*len(peers))
 	if err != nil {
 		return err
 	}

@@ -40,23 +40,21 @@ func (c *clock) turn(who string) {
 }
 
 // spending tells of the time that the run took itself.
-func (f *field) spending() {
-	f.clock.turn("")
+func (s *stage) spending() {
+	s.clock.turn("")
 	var names []string
-	for _, field := range f.fields {
-		for _, e := range field.entrants {
-			if !slices.Contains(names, e.name()) {
-				names = append(names, e.name())
-			}
+	for _, p := range s.peers() {
+		if slices.ContainsFunc(s.clock.scenarios, func(scenario string) bool { return s.clock.spent[scenario][p.name()] > 0 }) {
+			names = append(names, p.name())
 		}
 	}
-	t := f.table("spending", "", "From one scenario's begin to the next: making, comparing and removing mailboxes included.",
-		slices.Concat([]string{"scenario"}, names, []string{"else", "together"})...)
-	t.title, t.rank = "What this run took its time for", last
-	for _, scenario := range f.clock.scenarios {
+	t := &table{slug: "spending", rank: last, title: "What this run took its time for"}
+	t.note = "From one scenario's begin to the next: making, comparing and removing mailboxes included."
+	t.head = slices.Concat([]string{"scenario"}, names, []string{"else", "together"})
+	for _, scenario := range s.clock.scenarios {
 		row, sum := []string{scenario}, time.Duration(0)
 		for _, who := range append(slices.Clone(names), "") {
-			spent := f.clock.spent[scenario][who]
+			spent := s.clock.spent[scenario][who]
 			sum += spent
 			cell := ""
 			if spent >= time.Second/2 {
@@ -66,5 +64,5 @@ func (f *field) spending() {
 		}
 		t.add(append(row, sum.Round(time.Second).String())...)
 	}
-	f.show(t)
+	s.show(t)
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,11 +22,18 @@ type field struct {
 	part     float64 // of the time for peers, counted from the beginning: then it is over
 	due      float64 // likewise, for lines with latency in the scenario under way
 	seed     string  // the mailbox as it was made
+	takes    int64   // bytes of the disk
 	entrants []*entrant
+	old      []string // clients that were measured, of larger mailboxes
 }
 
 // large reports that it is the mailbox of the size asked for.
 func (f *field) large() bool { return f.whole }
+
+// left is how much is left of a part of the time for peers.
+func (s *stage) left(part float64) time.Duration {
+	return time.Duration(part*float64(s.budget)) - time.Since(s.began)
+}
 
 // late reports that the time for peers is used up on such a line. What has latency is
 // left out first, so that everything is measured once.
@@ -34,7 +42,7 @@ func (f *field) late(rtt time.Duration) bool {
 	if rtt > 0 {
 		part = min(part, f.due)
 	}
-	return time.Since(f.began) > time.Duration(part*float64(f.budget))
+	return f.left(part) < 0
 }
 
 // entrant is a peer with its pair.
@@ -47,15 +55,36 @@ type entrant struct {
 	out      string // why it takes no further part
 }
 
-func (s *stage) newField(messages int, peers []peer) (*field, error) {
+// newField makes a mailbox of which there are to be so many copies.
+func (s *stage) newField(messages int, peers []peer, copies int) (*field, error) {
 	f := &field{stage: s, messages: messages, seed: filepath.Join(s.top, fmt.Sprintf("seed-%d-%d", len(s.fields), messages))}
-	if _, err := synctest.Generate(f.seed, synctest.Options{Seed: 1, Messages: messages, Folders: min(s.folders, messages/10), Tiny: s.tiny}); err != nil {
+	// The mean is 2.3 medians, and a file has its blocks to itself.
+	most := int64(4 << 10)
+	if !s.tiny {
+		most += 3 * int64(s.median)
+	}
+	if err := s.room(int64(messages), int64(messages)*most); err != nil {
 		return nil, err
+	}
+	if _, err := synctest.Generate(f.seed, synctest.Options{Seed: 1, Messages: messages, Folders: min(s.folders, messages/10), Tiny: s.tiny, MedianSize: s.median}); err != nil {
+		return nil, err
+	}
+	var err error
+	if f.takes, err = footprint(f.seed); err == nil {
+		err = f.roomFor(copies)
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(f.seed))
 	}
 	for _, p := range peers {
 		f.entrants = append(f.entrants, &entrant{peer: p, field: f})
 	}
 	return f, undeleted(f.seed)
+}
+
+// roomFor is an error where the disk has no room for so many more of these mailboxes.
+func (f *field) roomFor(copies int) error {
+	return f.room(int64(copies)*int64(f.messages), int64(copies)*f.takes)
 }
 
 // undeleted takes the flag T from every message, with which an IMAP server would
@@ -189,10 +218,11 @@ func clip(text string) string {
 
 // result is what a peer needed, and what became of the mail.
 type result struct {
-	what string
-	measured
-	verdict string
-	failed  bool
+	what     string
+	measured            // the median of runs
+	runs     []measured // in order
+	verdict  string
+	failed   bool
 }
 
 // repeated measures a thing up to so many times, until that took enough, and
@@ -200,9 +230,8 @@ type result struct {
 // the bench.
 func (e *entrant) repeated(times int, do func() (measured, error)) (result, error) {
 	r := result{what: e.name()}
-	var runs []measured
 	var took time.Duration
-	for len(runs) < times && (len(runs) == 0 || took < e.field.enough) {
+	for len(r.runs) < times && (len(r.runs) == 0 || took < e.field.enough) {
 		m, err := do()
 		if e.ended() != nil {
 			return r, e.ended()
@@ -211,13 +240,13 @@ func (e *entrant) repeated(times int, do func() (measured, error)) (result, erro
 			r.verdict, r.failed = e.fail(err), true
 			return r, nil
 		}
-		runs = append(runs, m)
+		r.runs = append(r.runs, m)
 		took += m.wall
 		if err := e.judge(&r); err != nil {
 			return r, err
 		}
 	}
-	r.measured = median(runs)
+	r.measured = median(r.runs)
 	return r, nil
 }
 

@@ -29,6 +29,7 @@ type options struct {
 	slowMessages      int
 	sizes             []int
 	tiny              bool
+	median            int
 	repeat            int
 	enough            time.Duration
 	deliveries        int
@@ -64,6 +65,7 @@ func parse(args []string) (o options, err error) {
 	f.IntVar(&o.slowMessages, "slow", 100, "messages in the mailbox of the slow peers")
 	f.IntVar(&o.folders, "folders", 60, "folders in the mailbox")
 	f.BoolVar(&o.tiny, "tiny", false, "messages of a few hundred bytes")
+	f.IntVar(&o.median, "median", 4<<10, "the median of the messages' sizes, in bytes; the mean is 2.3 times that")
 	f.IntVar(&o.repeat, "repeat", 2, "how often each thing is done; the median counts")
 	f.DurationVar(&o.enough, "enough", 6*time.Second, "what took so long in all is not repeated")
 	f.IntVar(&o.deliveries, "deliveries", 500, "messages delivered to measure latency")
@@ -71,11 +73,11 @@ func parse(args []string) (o options, err error) {
 	f.BoolVar(&o.cold, "cold", true, "measure with cold caches too, where this is root")
 	f.StringVar(&o.against, "against", "", "another build of smd-applet, to be measured beside this one")
 	f.DurationVar(&o.limit, "limit", 2*time.Minute, "how long one run of a peer may take")
-	f.DurationVar(&o.budget, "budget", 16*time.Minute, "after this the peers are left out of what is still to do, on lines with latency before")
+	f.DurationVar(&o.budget, "budget", 28*time.Minute, "after this the peers are left out of what is still to do, on lines with latency before")
 	f.StringVar(&o.dir, "dir", "", "where the mailboxes are made; the system's temporary directory when empty")
 	f.StringVar(&o.output, "o", "", "a Markdown file to write the report to; its plots go to images beside it")
 	rtts := f.String("rtt", "0,20ms,100ms", "round-trip latencies of the line")
-	sizes := f.String("sizes", "100000", "sizes of further mailboxes, for those who are quick")
+	sizes := f.String("sizes", "", "sizes of further mailboxes, for those who are quick")
 	agents := f.String("agents", "1,10,100", "how many agents run on one machine")
 	only := f.String("only", "", "scenarios to run, by "+strings.Join(names(), ", ")+"; all when empty")
 	peers := f.String("peers", "", "the peers to measure, by the names in the tables; all when empty")
@@ -102,8 +104,8 @@ func parse(args []string) (o options, err error) {
 			return o, fmt.Errorf("there is no scenario %q", name)
 		}
 	}
-	if len(o.rtts) == 0 || o.messages < 200 || o.repeat < 1 {
-		return o, fmt.Errorf("it takes a round-trip latency, 200 messages and one repetition at least")
+	if len(o.rtts) == 0 || o.messages < 200 || o.repeat < 1 || o.median < 1 {
+		return o, fmt.Errorf("it takes a round-trip latency, 200 messages of a byte and one repetition at least")
 	}
 	return o, nil
 }
@@ -151,16 +153,24 @@ var scenarios = []scenario{
 	{name: "hyperfine", run: hyperfine, where: (*field).large},
 	{name: "calls", run: calls, where: (*field).large},
 	{name: "agents", run: agents, where: (*field).large},
-	{name: "sizes", run: sizes, where: (*field).large},
 }
+
+// larger is the name of what is measured with mailboxes of its own.
+const larger = "sizes"
 
 func names() []string {
 	var list []string
 	for _, s := range scenarios {
 		list = append(list, s.name)
 	}
-	return list
+	return append(list, larger)
 }
+
+// wants reports whether a scenario is to be run.
+func (o options) wants(name string) bool { return len(o.only) == 0 || slices.Contains(o.only, name) }
+
+// onlyLarger reports that nothing else is.
+func (o options) onlyLarger() bool { return len(o.only) == 1 && o.only[0] == larger }
 
 func run(ctx context.Context, o options) (err error) {
 	s, err := setUp(ctx, o)
@@ -170,7 +180,7 @@ func run(ctx context.Context, o options) (err error) {
 	defer func() { err = s.end(err) }()
 	for _, f := range s.fields {
 		for _, sc := range scenarios {
-			if len(o.only) > 0 && !slices.Contains(o.only, sc.name) || sc.where != nil && !sc.where(f) {
+			if !o.wants(sc.name) || sc.where != nil && !sc.where(f) {
 				continue
 			}
 			title := sc.name
@@ -183,10 +193,13 @@ func run(ctx context.Context, o options) (err error) {
 				return fmt.Errorf("%s: %w", sc.name, err)
 			}
 		}
-		if f == s.fields[len(s.fields)-1] {
-			f.spending()
+	}
+	if o.wants(larger) {
+		if err := s.largerMailboxes(); err != nil {
+			return fmt.Errorf("%s: %w", larger, err)
 		}
 	}
+	s.spending()
 	s.report.whole = true
 	return s.report.write(s)
 }

@@ -27,6 +27,21 @@ type report struct {
 	whole  bool // all that was asked for is in it
 }
 
+// subject is what a report is about. Each tells of the other where that is beside it.
+type subject struct{ title, command, file string }
+
+var subjects = [2]subject{
+	{"Performance", "make bench", "performance.md"},
+	{"Performance with large mailboxes", "make bench-sizes", "performance-sizes.md"},
+}
+
+func (o options) subject() subject {
+	if o.onlyLarger() {
+		return subjects[1]
+	}
+	return subjects[0]
+}
+
 // The ranks of tables.
 const (
 	large = iota
@@ -80,10 +95,12 @@ func (t *table) bar(group string, r result) {
 	}
 }
 
-// show prints a table that is full and writes the report so far, which a run that
-// is cut short leaves.
-func (f *field) show(t *table) {
-	f.report.tables = append(f.report.tables, t)
+// show prints a table and writes the report so far, which a run that is cut short
+// leaves.
+func (s *stage) show(t *table) {
+	if !slices.Contains(s.report.tables, t) {
+		s.report.tables = append(s.report.tables, t)
+	}
 	fmt.Printf("\n%s\n%s\n", t.title, t.note)
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, strings.Join(t.head, "\t"))
@@ -91,8 +108,8 @@ func (f *field) show(t *table) {
 		fmt.Fprintln(w, strings.Join(row, "\t"))
 	}
 	w.Flush()
-	if err := f.report.write(f.stage); err != nil {
-		f.Logf("%v", err) // the last time it counts
+	if err := s.report.write(s); err != nil {
+		s.Logf("%v", err) // the last time it counts
 	}
 }
 
@@ -106,7 +123,13 @@ func (r *report) write(s *stage) error {
 		return err
 	}
 	var b bytes.Buffer
-	b.WriteString("# Performance\n\nWritten by `make bench`; nothing in it is typed by hand. Only ratios within this one run mean something.\n\n")
+	fmt.Fprintf(&b, "# %s\n\nWritten by `%s`; nothing in it is typed by hand. Only ratios within this one run mean something.\n\n", s.subject().title, s.subject().command)
+	for _, other := range subjects {
+		file := filepath.Join(filepath.Dir(s.output), other.file)
+		if _, err := os.Stat(file); err == nil && other != s.subject() {
+			fmt.Fprintf(&b, "%s: [%s](%s).\n\n", other.title, other.file, other.file)
+		}
+	}
 	if !r.whole {
 		b.WriteString("**This run was cut short: what it had measured until then is here.**\n\n")
 	}
@@ -145,24 +168,24 @@ const legend = "*CPU* and *peak* are the processor time and the resident memory 
 func facts(s *stage) []string {
 	var u unix.Utsname
 	_ = unix.Uname(&u) // it has no way to fail here
-	size := ""
+	size := fmt.Sprintf("lognormal in size with a median of %d bytes", s.median)
 	if s.tiny {
-		size = " of a few hundred bytes"
+		size = "of a few hundred bytes"
+	}
+	repeated := fmt.Sprintf("each thing is done up to %d times, until that took %s, with latency once; the median is told", s.repeat, s.enough)
+	line := "; IMAP goes through ssh too, to Dovecot's imap; latency is made by a proxy between"
+	if s.onlyLarger() {
+		repeated, line = "the median is told", ""
 	}
 	list := []string{
 		fmt.Sprintf("%s, after %s", s.began.UTC().Format("2006-01-02"), time.Since(s.began).Round(time.Second)),
-		fmt.Sprintf("messages%s in up to %d folders, lognormal in size, none flagged as deleted; each thing is done up to %d times, until that took %s, with latency once; the median is told", size, s.folders, s.repeat, s.enough),
+		fmt.Sprintf("messages in up to %d folders, %s, none flagged as deleted; %s", s.folders, size, repeated),
 		fmt.Sprintf("%d cores (%s), %s of memory, Linux %s, %s", runtime.NumCPU(), synctest.Processor(), installedMemory(), unix.ByteSliceToString(u.Release[:]), fileSystem(s.top)),
-		"both ends on this machine, the server behind an sshd on loopback; IMAP goes through ssh too, to Dovecot's imap; latency is made by a proxy between",
+		"both ends on this machine, the server behind an sshd on loopback" + line,
 		said("ssh", "-V"),
 	}
-	for _, f := range s.fields {
-		for _, e := range f.entrants {
-			fact := e.name() + ": " + e.version()
-			if !slices.Contains(list, fact) {
-				list = append(list, fact)
-			}
-		}
+	for _, p := range slices.Concat(s.quick, s.late) {
+		list = append(list, p.name()+": "+p.version())
 	}
 	return append(list, s.absent...)
 }
@@ -214,7 +237,7 @@ func ratio(a, b time.Duration) string {
 }
 
 // quantile is the value that a part of the list does not exceed.
-func quantile[T int64 | time.Duration](list []T, part float64) T {
+func quantile[T int64 | float64 | time.Duration](list []T, part float64) T {
 	sorted := slices.Sorted(slices.Values(list))
 	return sorted[min(int(part*float64(len(sorted))), len(sorted)-1)]
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,10 +25,11 @@ type stage struct {
 	report *report
 	began  time.Time
 
-	clock     clock
-	self, bin string // this program, and the directory of the one measured
-	fields    []*field
-	absent    []string // peers that are not installed, in words
+	clock       clock
+	self, bin   string // this program, and the directory of the one measured
+	quick, late []peer // late are the slow ones, which get a smaller mailbox
+	fields      []*field
+	absent      []string // peers that are not installed, in words
 }
 
 func setUp(ctx context.Context, o options) (*stage, error) {
@@ -58,7 +60,6 @@ func (s *stage) prepare() {
 	var err error
 	s.self, err = os.Executable()
 	must(err)
-	must(s.room(s.messages, 50))
 	s.bin = synctest.BuildBinary(s)
 	if s.against != "" {
 		other, err := filepath.Abs(s.against)
@@ -66,7 +67,6 @@ func (s *stage) prepare() {
 		s.against = filepath.Join(s.TempDir(), "smd-applet") // it goes by its name
 		must(os.Symlink(other, s.against))
 	}
-	var quick, late []peer
 	for _, p := range s.peers() {
 		if len(s.peerNames) > 0 && !slices.Contains(s.peerNames, p.name()) {
 			continue
@@ -77,45 +77,87 @@ func (s *stage) prepare() {
 		case lacking != "":
 			s.absent = append(s.absent, p.name()+": not installed")
 		case slow(p):
-			late = append(late, p)
+			s.late = append(s.late, p)
 		default:
-			quick = append(quick, p)
+			s.quick = append(s.quick, p)
 		}
 	}
 	for _, word := range s.absent {
 		s.Logf("%s", word)
 	}
-	// The slow first, which have a part of the time: they do not get what is left.
-	if len(late) > 0 {
-		if ours := s.peers()[0]; len(quick) > 0 { // what they are compared with
+	if s.onlyLarger() {
+		return
+	}
+	err = s.makeFields()
+	if errors.Is(err, errNoRoom) {
+		err = fmt.Errorf("%w: say -dir or a smaller -n", err)
+	}
+	must(err)
+}
+
+// makeFields makes the mailboxes that most is measured with. The slow peers come
+// first, which have a part of the time: they do not get what is left.
+func (s *stage) makeFields() error {
+	copies := 2 // a server, and a client for each first sync
+	if s.wants("first") {
+		copies += s.repeat + len(s.rtts) - 2
+	}
+	if s.wants("cold") && s.cold {
+		copies++
+	}
+	if late := s.late; len(late) > 0 {
+		if ours := s.peers()[0]; len(s.quick) > 0 { // what they are compared with
 			late = append([]peer{ours}, late...)
 		}
-		f, err := s.newField(min(s.slowMessages, s.messages), late)
-		must(err)
+		f, err := s.newField(min(s.slowMessages, s.messages), late, copies*len(late))
+		if err != nil {
+			return err
+		}
 		f.rtts, f.part = s.rtts, smallPart
 		s.fields = append(s.fields, f)
 	}
-	if len(quick) > 0 {
-		f, err := s.newField(s.messages, quick)
-		must(err)
+	if len(s.quick) > 0 {
+		f, err := s.newField(s.messages, s.quick, copies*len(s.quick))
+		if err != nil {
+			return err
+		}
 		f.rtts, f.whole, f.part = s.rtts, true, 1
 		s.fields = append(s.fields, f)
 	}
+	return nil
 }
 
-// room is an error where the disk has no room for so many copies of a mailbox.
-func (s *stage) room(messages, copies int) error {
-	const each = 16 << 10 // bytes a message takes on the disk
-	if s.tiny {
-		return nil
-	}
+// room is an error where the disk has no room for so many more messages that take
+// so many bytes of it.
+func (s *stage) room(messages, bytes int64) error {
+	const spare = 1 << 30 // for all else that writes to the disk
 	var fs unix.Statfs_t
 	if err := unix.Statfs(s.top, &fs); err != nil {
 		return fmt.Errorf("free space of %s: %w", s.top, err)
 	}
-	need, free := int64(messages)*each*int64(copies), int64(fs.Bavail)*fs.Bsize
-	if free < need {
-		return fmt.Errorf("%s has %s free, and %d messages at all peers may take %s: say -dir or a smaller -n", s.top, megabytes(free), messages, megabytes(need))
+	if free := int64(fs.Bavail)*fs.Bsize - spare; free < bytes {
+		return fmt.Errorf("%w: %s has %s to spare, and %d messages more take %s", errNoRoom, s.top, megabytes(max(free, 0)), messages, megabytes(bytes))
+	}
+	if fs.Files > 0 && int64(fs.Ffree) < messages { // some count none
+		return fmt.Errorf("%w: %s has %d inodes free, and %d messages more are to be written", errNoRoom, s.top, fs.Ffree, messages)
 	}
 	return nil
+}
+
+var errNoRoom = errors.New("no room")
+
+// footprint is what a tree takes of the disk.
+func footprint(root string) (bytes int64, err error) {
+	err = filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+		var info unix.Stat_t
+		if err == nil {
+			err = unix.Lstat(path, &info)
+		}
+		bytes += info.Blocks * 512
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("footprint of a mailbox: %w", err)
+	}
+	return bytes, nil
 }

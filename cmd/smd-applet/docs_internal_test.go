@@ -124,7 +124,7 @@ var notOurs = []struct {
 var foreign = []string{"sudo", "make", "systemctl", "loginctl", "journalctl", "ssh", "ssh-keygen", "ssh-copy-id", "notmuch", "sed", "sh", "tar", "rsync", "mv", "cp", "rm"}
 
 // forReference are pages that tell how it is made, and name commands for that.
-var forReference = regexp.MustCompile(`^(architecture|compatibility|decisions|dependencies|performance|protocol|reliability|screenshots|security)\.md$`)
+var forReference = regexp.MustCompile(`^(architecture|compatibility|decisions|dependencies|performance(-sizes)?|protocol|reliability|screenshots|security)\.md$`)
 
 // typedByTests are pages whose indented lines a test types, one after the other.
 var typedByTests = regexp.MustCompile(`^(leaving|from)-\w+\.md$`)
