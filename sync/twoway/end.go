@@ -187,8 +187,11 @@ func (e *End) rename(tx *agreed.Tx, op reconcile.Op) error {
 	if op.Key == op.To && op.From == op.Mark {
 		return nil // it is there: what takes its place is itself
 	}
-	if _, err := e.folder(op.To.Folder); err != nil {
-		return err
+	// One that holds the message is there, whole since the last look at it.
+	if op.Key.Folder != op.To.Folder {
+		if _, err := e.folder(op.To.Folder); err != nil {
+			return err
+		}
 	}
 	to, err := e.place(op.To, op.Mark)
 	if err != nil {

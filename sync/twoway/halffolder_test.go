@@ -30,3 +30,26 @@ func TestHalfMadeFolderIsCompleted(t *testing.T) {
 		})
 	}
 }
+
+// So it is for a message that was read at the other end.
+func TestFlagsInHalfMadeFolder(t *testing.T) {
+	t.Parallel()
+	bothWays(t, func(t *testing.T, p *pair, half, whole *side, _ bool) {
+		message, err := whole.box.DeliverContent(".lists", []byte("Subject: read\n\nbody\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.mustSync()
+		if err := os.Remove(filepath.Join(half.box.Path(".lists"), "cur")); err != nil {
+			t.Fatal(err)
+		}
+		read, err := whole.box.Flag(message, "S")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.mustSync()
+		if _, err := os.Stat(half.box.Path(read)); err != nil {
+			t.Error(err)
+		}
+	})
+}
