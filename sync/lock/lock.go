@@ -50,7 +50,7 @@ func Acquire(ctx context.Context, home string, wait time.Duration, names ...stri
 		if err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
-		l.release = append(l.release, func() error { return unix.Close(f) })
+		l.release = append(l.release, func() error { return free(f) })
 		ok, err := try(ctx, f, wait)
 		if ok {
 			continue
@@ -106,8 +106,15 @@ func uninterrupted(call func() error) error {
 	}
 }
 
-// try takes the lock of an open file, and waits up to wait for it. The lock ends
-// with the file.
+// free gives back the lock of an open file, and closes it. Closing alone would not do:
+// a program that is just being started has the file too until it is executed.
+func free(fd int) error {
+	err := uninterrupted(func() error { return unix.Flock(fd, unix.LOCK_UN) })
+	return errors.Join(err, unix.Close(fd))
+}
+
+// try takes the lock of an open file, and waits up to wait for it. It ends with the
+// file at the latest.
 func try(ctx context.Context, fd int, wait time.Duration) (bool, error) {
 	take := func() (bool, error) {
 		err := uninterrupted(func() error { return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })

@@ -19,6 +19,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"smd-applet/sync/fault"
 	"smd-applet/sync/lock"
 )
@@ -388,6 +390,39 @@ func TestLoopIsOnePerHome(t *testing.T) {
 		t.Fatal(err)
 	}
 	closeLock(t, l)
+}
+
+// TestFreeOnceClosed: a program that is just being started has the files of this one
+// for a moment, and with them no lock that was given back.
+func TestFreeOnceClosed(t *testing.T) {
+	t.Parallel()
+	home := makeHome(t)
+	done := make(chan struct{})
+	var starts errgroup.Group
+	starts.Go(func() error {
+		for {
+			select {
+			case <-done:
+				return nil
+			default:
+			}
+			if err := exec.CommandContext(t.Context(), "true").Run(); err != nil {
+				return err
+			}
+		}
+	})
+	for range 5000 {
+		l, err := lock.Acquire(t.Context(), home, 0, "one")
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		closeLock(t, l)
+	}
+	close(done)
+	if err := starts.Wait(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestOtherFailures are not told as another run's.
