@@ -99,8 +99,10 @@ func Run(ctx context.Context, conn *smd1.Conn, opt Options) (*Result, error) {
 	}
 	if err != nil {
 		discard(r.copies)
-		// The other end learns that it is over; it may be gone already.
-		_ = conn.SendAbort()
+		if !r.committing {
+			// The other end learns that it is over; it may be gone already.
+			_ = conn.SendAbort()
+		}
 	}
 	return r.result, err
 }
@@ -128,6 +130,11 @@ type run struct {
 	removals  []removal
 	fetched   []string // names of the ledger that are fetched again
 	dirty     maildir.Dirs
+
+	// committing says that this end may have the new state by now. The other end must
+	// not give it up then: without an abort it keeps both, as when the line is cut, and
+	// the next handshake tells which it is.
+	committing bool
 
 	arriving    *maildir.Hasher
 	buf         []byte
@@ -379,6 +386,7 @@ func (r *run) takeOver(chunk io.Reader) error {
 	if err := r.check(files.New()); err != nil {
 		return errors.Join(fault.New(fault.Protocol, "commit", files.New(), fmt.Errorf("%w: %w", ErrPatch, err)), files.Discard())
 	}
+	r.committing = true
 	if err := files.Commit(); err != nil {
 		return fault.New(maildir.KindOf(err), "commit", files.DB, err)
 	}
