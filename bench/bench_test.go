@@ -29,11 +29,26 @@ func TestBench(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	report := filepath.Join(dir, "performance.md")
-	args := []string{"-n", "200", "-slow", "200", "-folders", "6", "-tiny", "-repeat", "1", "-rtt", "0", "-deliveries", "3", "-idle", "100ms", "-agents", "1,2", "-cold=false", "-dir", dir, "-o", report}
+	args := []string{"-n", "200", "-slow", "200", "-folders", "6", "-tiny", "-repeat", "1", "-rtt", "0", "-deliveries", "3", "-idle", "100ms", "-agents", "1,2", "-cold=false", "-dir", dir}
 	if os.Getenv("SMD_APPLET_BENCH") != "all" {
 		args = append(args, "-peers", "smd/2,tar,mbsync", "-only", "first,day,delivery")
 	}
-	o, err := parse(args)
+	text := reported(t, report, args...)
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, "failed:") || strings.HasPrefix(line, "| loopback | smd/2") && !strings.Contains(line, "| same |") {
+			t.Error(line)
+		}
+	}
+	if strings.Contains(text, "cut short") || !strings.Contains(text, "](images/performance-day.svg)") {
+		t.Errorf("the report is not whole: %.2000s", text)
+	}
+	leftNothing(t, dir)
+}
+
+// reported runs a bench that writes a report, and returns that.
+func reported(t *testing.T, report string, args ...string) string {
+	t.Helper()
+	o, err := parse(append(args, "-o", report))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,15 +59,7 @@ func TestBench(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(text)) {
-		if strings.Contains(line, "failed:") || strings.HasPrefix(line, "| loopback | smd/2") && !strings.Contains(line, "| same |") {
-			t.Error(line)
-		}
-	}
-	if strings.Contains(string(text), "cut short") || !strings.Contains(string(text), "](images/performance-day.svg)") {
-		t.Errorf("the report is not whole: %.2000s", text)
-	}
-	leftNothing(t, dir)
+	return string(text)
 }
 
 // With larger mailboxes each peer has its turn in each round; what is left out says
@@ -64,28 +71,18 @@ func TestSizes(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "performance.md"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	o, err := parse([]string{"-sizes", "300,200", "-only", "sizes", "-tiny", "-repeat", "2", "-peers", "smd/2,tar", "-dir", dir, "-o", report})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := run(t.Context(), o); err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(report)
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := reported(t, report, "-sizes", "300,200", "-only", "sizes", "-tiny", "-repeat", "2", "-peers", "smd/2,tar", "-dir", dir)
 	for _, want := range []string{
 		`make bench-sizes`, `\]\(performance\.md\)`, `\]\(images/performance-sizes-first\.svg\)`, `\]\(images/performance-sizes-nothing\.svg\)`,
 		`(?m)^\| 200 \| smd/2 \| 2 \| [\d.]+ \([\d.]+–[\d.]+\) \| .* \| same \|$`,
 		`(?s)\| 200 \| tar \| 2 \| 1\.00 .*\n\| 300 \| smd/2 \| 2 \| .*\n\| 300 \| tar \|`,
 		`(?m)^\| 300 \| smd/2, resident \| 20 \| .* \| same \|$`,
 	} {
-		if !regexp.MustCompile(want).Match(text) {
+		if !regexp.MustCompile(want).MatchString(text) {
 			t.Errorf("the report lacks %s", want)
 		}
 	}
-	if strings.Contains(string(text), "failed:") || strings.Contains(string(text), "left out:") || strings.Contains(string(text), "cut short") || t.Failed() {
+	if strings.Contains(text, "failed:") || strings.Contains(text, "left out:") || strings.Contains(text, "cut short") || t.Failed() {
 		t.Errorf("%s", text)
 	}
 	leftNothing(t, dir)

@@ -70,7 +70,7 @@ func mishaps(t *testing.T, c *crashSession) {
 	if out, err := s.step(orders, c.program...); err != nil || out != "" {
 		t.Fatalf("the run nothing fails in: %v: %s", err, out)
 	}
-	var all, always []mishap
+	var all, tries []mishap
 	for end := range s.homes {
 		trace, err := orders[end].Read()
 		if err != nil {
@@ -81,7 +81,7 @@ func mishaps(t *testing.T, c *crashSession) {
 				all = append(all, mishap{end, i + 1, errno, false, step}, mishap{end, i + 1, errno, true, step})
 			}
 			if i > 1 && slices.ContainsFunc(trace[i-2:i], isCommit) && len(failures(step)) > 0 {
-				always = append(always, mishap{end, i + 1, syscall.EIO, false, step})
+				tries = append(tries, mishap{end, i + 1, syscall.EIO, false, step})
 			}
 		}
 	}
@@ -94,9 +94,9 @@ func mishaps(t *testing.T, c *crashSession) {
 	nth |= 1 // once and lasting take turns
 	tried, ended := 0, 0
 	for i := nth / 2; i < len(all); i += nth {
-		always = append(always, all[i])
+		tries = append(tries, all[i])
 	}
-	for _, m := range always {
+	for _, m := range tries {
 		t.Run(m.String(), func(t *testing.T) {
 			s := newStage(t, filepath.Join(t.TempDir(), "w"), c.dialect)
 			c.prepare(s)

@@ -42,7 +42,8 @@ func TestFlagsWaitForEachDirectoryOnce(t *testing.T) {
 			if out, err := s.step(map[int]*steps.Order{end: o}, syncs[0]...); err != nil || out != "" {
 				t.Fatalf("%v: %s", err, out)
 			}
-			if d := synctest.DiffNames(s.atRest().census[here], s.atRest().census[there]); d != "" {
+			rest := s.atRest()
+			if d := synctest.DiffNames(rest.census[here], rest.census[there]); d != "" {
 				t.Fatal(d)
 			}
 			trace, err := o.Read()
