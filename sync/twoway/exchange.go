@@ -130,7 +130,7 @@ func (r *run) commitIsDue() bool {
 	switch {
 	case len(r.done)+len(r.safe) == 0:
 		return false
-	case len(r.ops) == 0 && len(r.wanted) == 0 && !r.flying:
+	case len(r.ops) == 0 && len(r.wanted) == 0 && !r.flying && r.asked == 0:
 		return true
 	}
 	n := len(r.safe)
