@@ -102,19 +102,26 @@ func (t *Tracker) lookNames(ctx context.Context, tx *agreed.Tx, remote string, l
 			}
 		}
 	}
-	// A message may lie under a name nobody told of: where it was, or another.
+	// A message may lie under a name nobody told of: where it was, or another. And one
+	// that was told of may have come to another's unique name.
 	var missing []string
-	for unique, files := range there {
-		if len(files) > 0 {
-			continue
-		}
+	for unique := range there {
 		r, agreedOn := tx.Get(agreed.Key{Folder: remote, Unique: unique})
-		if agreedOn {
+		if agreedOn && !names[unique+r.Mark.Info] {
 			if err := statInto(&hands, there, local, r.Mark.Sub, unique+r.Mark.Info); err != nil {
 				return err
 			}
 		}
-		if len(there[unique]) == 0 && (agreedOn || t.folders[remote] != nil && t.folders[remote].get(unique) != nil) {
+		var told *item
+		if f := t.folders[remote]; f != nil {
+			told = f.get(unique)
+		}
+		if told != nil && told.mark != nil && !names[unique+told.mark.Info] {
+			if err := statInto(&hands, there, local, told.mark.Sub, unique+told.mark.Info); err != nil {
+				return err
+			}
+		}
+		if files, message := there[unique]; message && len(files) == 0 && (agreedOn || told != nil) {
 			missing = append(missing, unique)
 		}
 	}

@@ -242,17 +242,31 @@ func TestExcludedIsNotGone(t *testing.T) {
 	}
 }
 
-// Messages that share a unique name are told apart.
+// Messages that share a unique name are told apart, also when one of them is known and
+// nobody tells of it.
 func TestSplitDoubles(t *testing.T) {
 	t.Parallel()
-	e := newEnd(t, nil)
-	for name, content := range map[string]string{"cur/1.x:2,S": "Subject: one\n\n", "new/1.x": "Subject: two\n\n"} {
-		e.must(os.WriteFile(e.box.Path(name), []byte(content), 0o600))
-	}
-	e.must(e.Refresh(context.Background(), true))
-	e.must(e.SplitDoubles(context.Background()))
-	if got := e.changes(); len(got) != 2 || got[0].Key == got[1].Key {
-		t.Errorf("told of %v, want two messages", got)
+	for name, known := range map[string]func(e *end){
+		"neither is known":     func(*end) {},
+		"one is agreed on":     func(e *end) { e.must(e.Refresh(context.Background(), true)); e.settle() },
+		"one has been told of": func(e *end) { e.must(e.Refresh(context.Background(), true)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newEnd(t, nil)
+			e.must(os.WriteFile(e.box.Path("cur/1.x:2,S"), []byte("Subject: one\n\n"), 0o600))
+			known(e)
+			e.must(os.WriteFile(e.box.Path("new/1.x"), []byte("Subject: two\n\n"), 0o600))
+			e.Touch("Mail/new/1.x")
+			e.must(e.Refresh(context.Background(), false))
+			e.must(e.SplitDoubles(context.Background()))
+			e.settle()
+			found := 0
+			e.must(e.db.View(func(tx *agreed.Tx) error { found = tx.Len(); return nil }))
+			if found != 2 {
+				t.Errorf("%d messages are agreed on, want both", found)
+			}
+		})
 	}
 }
 
