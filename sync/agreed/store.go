@@ -72,6 +72,9 @@ func Open(path string) (*DB, error) {
 	return db, nil
 }
 
+// Path is where the store's file is.
+func (db *DB) Path() string { return db.path }
+
 // Recovered returns where the last damaged or foreign file was moved, "" when
 // there was none. The caller logs it: the state is then agreed anew.
 func (db *DB) Recovered() string {

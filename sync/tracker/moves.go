@@ -256,9 +256,9 @@ func (t *Tracker) HasNew(remote string) bool {
 	return slices.ContainsFunc(f.items, func(it *item) bool { return it.kind == reconcile.New })
 }
 
-// Same takes from a folder a new message of this content that no other was
-// paired with, and returns it; nil when there is none.
-func (t *Tracker) Same(ctx context.Context, remote string, sum agreed.Sum, taken map[agreed.Key]bool) (*reconcile.Change, error) {
+// Same takes from a folder a new message of this content that may be the one that is
+// looked for, and returns it; nil when there is none.
+func (t *Tracker) Same(ctx context.Context, remote string, sum agreed.Sum, may func(reconcile.Change) (bool, error)) (*reconcile.Change, error) {
 	f := t.folders[remote]
 	if f == nil {
 		return nil, nil
@@ -278,10 +278,14 @@ func (t *Tracker) Same(ctx context.Context, remote string, sum agreed.Sum, taken
 	}
 	list := f.bySum[sum]
 	for i, it := range list {
-		k := agreed.Key{Folder: remote, Unique: it.unique}
-		if it.kind == reconcile.New && !taken[k] {
-			f.bySum[sum] = list[i+1:]
-			c := f.change(it)
+		if it.kind != reconcile.New {
+			continue
+		}
+		c := f.change(it)
+		if ok, err := may(c); err != nil {
+			return nil, err
+		} else if ok {
+			f.bySum[sum] = slices.Delete(list, i, i+1)
 			return &c, nil
 		}
 	}
@@ -323,9 +327,9 @@ func (t *Tracker) HasNamesake(k agreed.Key) bool {
 }
 
 // SameAnywhere is [Tracker.Same] in whatever folder.
-func (t *Tracker) SameAnywhere(ctx context.Context, sum agreed.Sum, taken map[agreed.Key]bool) (*reconcile.Change, error) {
+func (t *Tracker) SameAnywhere(ctx context.Context, sum agreed.Sum, may func(reconcile.Change) (bool, error)) (*reconcile.Change, error) {
 	for _, f := range t.sorted() {
-		if c, err := t.Same(ctx, f.path, sum, taken); c != nil || err != nil {
+		if c, err := t.Same(ctx, f.path, sum, may); c != nil || err != nil {
 			return c, err
 		}
 	}

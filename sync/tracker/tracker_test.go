@@ -218,7 +218,7 @@ func TestSameIsFoundInEachRun(t *testing.T) {
 		e.must(e.Refresh(context.Background(), false))
 		sums, err := e.Read(context.Background(), "Mail/.work", []string{e.changes()[0].Key.Unique})
 		e.must(err)
-		c, err := e.Same(context.Background(), "Mail/.work", sums[0], nil)
+		c, err := e.Same(context.Background(), "Mail/.work", sums[0], func(reconcile.Change) (bool, error) { return true, nil })
 		e.must(err)
 		if c == nil {
 			t.Fatalf("run %d does not find the message", run)

@@ -176,9 +176,15 @@ func (c *Client) Run(ctx context.Context, opt RunOptions) (*Result, error) {
 	if err == nil && (r.left > 0 || r.end.cleared > 0 || r.ended != nil && r.ended.Again) {
 		r.result.Again = true
 	}
-	if err != nil && !opt.DryRun {
-		if err := r.noteUnsettled(); err != nil {
+	switch {
+	case opt.DryRun:
+	case err != nil:
+		if err := r.listUnsettled(); err != nil {
 			opt.Log.Warn("what was under way is not noted: what is moved before the next run may be kept twice", "err", err)
+		}
+	case r.left == 0: // else another run is due
+		if err := unlist(r.end.DB); err != nil {
+			opt.Log.Warn("the list of what was brought stays", "err", err)
 		}
 	}
 	r.close()

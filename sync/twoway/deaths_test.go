@@ -17,6 +17,7 @@ import (
 
 	"smd-applet/sync/durable"
 	"smd-applet/sync/synctest"
+	"smd-applet/sync/twoway"
 )
 
 // mortal is an end that dies: from one of its steps on it changes nothing any more,
@@ -27,7 +28,7 @@ type mortal struct {
 
 	mu      stdsync.Mutex
 	left    int    // steps until it dies
-	last    string // the step it died before; "" while it lives
+	last    string // see died
 	remains string // what it had then; "" where that can't be told
 }
 
@@ -92,6 +93,14 @@ func (m *mortal) step(what, path string) error {
 	}
 	m.line.Close() // what else goes wrong with it concerns the living
 	return errDead
+}
+
+// died is the step it died before; "" while it lives. An agent that has served may
+// still be about to send something.
+func (m *mortal) died() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.last
 }
 
 // connected is the line as the end sees it: what it sends is a step.
@@ -280,6 +289,19 @@ func (d *deaths) dies(deeds []synctest.Deed, end, n int) bool {
 	if err != nil {
 		return d.fail(deeds, "%v", err)
 	}
+	m, res, err := p.dieSync(end, n)
+	before := m.died()
+	if before == "" && (err != nil || res.Again) {
+		return d.fail(deeds, "nobody dies: %v, %+v", err, res)
+	}
+	if wrong := d.aftermath(p, m, account); wrong != "" {
+		d.fail(deeds, "end %d dies after %d steps, before %q: %v: %s", end, n, before, err, wrong)
+	}
+	return before != ""
+}
+
+// dieSync has an end die after n steps of a sync.
+func (p *pair) dieSync(end, n int) (*mortal, *twoway.Result, error) {
 	m := &mortal{home: p.client.home, left: n}
 	line := &p.line
 	if end == 1 {
@@ -290,13 +312,7 @@ func (d *deaths) dies(deeds []synctest.Deed, end, n int) bool {
 	res, err := p.sync()
 	mortals.Delete(m.home)
 	*line = nil
-	if m.last == "" && (err != nil || res.Again) {
-		return d.fail(deeds, "nobody dies: %v, %+v", err, res)
-	}
-	if wrong := d.aftermath(p, m, account); wrong != "" {
-		d.fail(deeds, "end %d dies after %d steps, before %q: %v: %s", end, n, m.last, err, wrong)
-	}
-	return m.last != ""
+	return m, res, err
 }
 
 // aftermath says what is wrong with what a death leaves, and with what becomes of

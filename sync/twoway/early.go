@@ -2,40 +2,13 @@ package twoway
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
+	"maps"
 	"slices"
 
 	"smd-applet/sync/agreed"
 	"smd-applet/sync/reconcile"
 )
-
-// metaBrought lists the messages that went from one end to the other and were not
-// agreed on: those that came with a hint, and those of a run that failed, new ones
-// and new contents of known ones. A person may move or flag one at either end before
-// the next run, which by this list takes it for the same message, and not for two.
-const metaBrought = "early"
-
-// brought is such a message, as it was put in place.
-type brought struct {
-	agreed.Entry
-	// early says that it came with a hint. When the agent then no longer has it, it
-	// was deleted there and goes here too. Of the others it is not known whether the
-	// agent ever had them.
-	early bool
-}
-
-type broughtEntry struct {
-	Folder []byte `json:"folder"` // names need not be UTF-8
-	Unique []byte `json:"unique"`
-	Sub    string `json:"sub"`
-	Info   []byte `json:"info,omitempty"`
-	Header []byte `json:"header"`
-	Body   []byte `json:"body"`
-	Size   int64  `json:"size,omitempty"`
-	Cut    bool   `json:"cut,omitempty"` // of a run that failed
-}
 
 // early puts messages in place that came with a hint, before the run that tells
 // of them: that one finds the same message at both ends. Only what meets nothing
@@ -59,8 +32,7 @@ func (r *run) early(hints []hint) error {
 			return err
 		}
 	}
-	// The list is on disk before what it tells of.
-	if err := r.noteEarly(wanted); err != nil {
+	if err := r.listEarly(wanted); err != nil {
 		return errors.Join(err, discardAll(r.in.take()))
 	}
 	batch, err := r.in.install()
@@ -83,14 +55,13 @@ func (r *run) early(hints []hint) error {
 
 func (r *run) wantedEarly(hints []hint) ([]hint, error) {
 	var wanted []hint
+	if err := r.readList(); err != nil {
+		return nil, err
+	}
 	err := r.end.DB.View(func(tx *agreed.Tx) error {
-		listed, err := loadBrought(tx)
-		if err != nil {
-			return err
-		}
 		sizes := make(map[int64]bool)
-		for _, b := range listed {
-			sizes[b.Size] = true
+		for _, b := range r.list {
+			sizes[b.Size] = sizes[b.Size] || !settled(tx, b.Entry)
 		}
 		for _, h := range hints {
 			c := h.change
@@ -114,138 +85,50 @@ func (r *run) wantedEarly(hints []hint) ([]hint, error) {
 	return wanted, err
 }
 
-func (r *run) noteEarly(hints []hint) error {
-	more := make([]brought, 0, len(hints))
+// listEarly lists what came with hints.
+func (r *run) listEarly(hints []hint) error {
+	var since int64
+	for _, a := range r.in.batch {
+		since = max(since, a.seen.Mtime)
+	}
+	s := r.end.newSegment(len(hints))
 	for _, h := range hints {
-		e := agreed.Entry{Key: h.change.Key, Mark: h.change.Mark, Sum: h.change.Sum, Size: h.change.Size}
-		more = append(more, brought{e, true})
+		c := h.change
+		b := brought{Entry: agreed.Entry{Key: c.Key, Mark: c.Mark, Sum: c.Sum, Size: c.Size}, Early: true, Since: since}
+		s.list = append(s.list, b)
+		r.list[c.Key] = b
 	}
-	return r.end.DB.Update(func(tx *agreed.Tx) error { return addBrought(tx, more) })
+	return s.write()
 }
 
-// noteUnsettled lists, when a run fails, what it brought to either end and what may
-// have come to the agent's.
-func (r *run) noteUnsettled() error {
-	if r.flying {
-		f := <-r.flushed
-		r.flying = false
-		_ = discardAll(f.batch)
-		r.safe = append(r.safe, f.named...)
+// readList reads the list of earlier runs, once.
+func (r *run) readList() (err error) {
+	if r.list == nil {
+		r.list, r.listFiles, err = r.end.readList()
 	}
-	tasks := slices.Concat(r.done, r.safe)
-	for _, s := range r.ops {
-		tasks = append(tasks, s.task)
-	}
-	return r.end.DB.Update(func(tx *agreed.Tx) error {
-		more := r.unsettled(tx)
-		for _, t := range tasks {
-			for _, e := range t.Agree {
-				if !settled(tx, e) {
-					more = append(more, brought{Entry: e})
-				}
-			}
-		}
-		return addBrought(tx, more)
-	})
+	return err
 }
 
-// unsettled are the messages of the list that are not agreed on yet.
-func (r *run) unsettled(tx *agreed.Tx) []brought {
-	var list []brought
-	for _, b := range r.brought {
-		if !settled(tx, b.Entry) {
-			list = append(list, b)
-		}
-	}
-	return list
-}
-
-// settled reports whether a message is agreed on, with that content.
-func settled(tx *agreed.Tx, e agreed.Entry) bool {
-	was, agreedOn := tx.Get(e.Key)
-	return agreedOn && was.Sum == e.Sum
-}
-
-// maxBrought bounds the list: runs that fail again and again agree in between on
-// all but the last they did.
-const maxBrought = 64 << 10
-
-// settleBrought drops from the list what was agreed on; all of it, unless something
-// changed meanwhile and another run is due.
-func (r *run) settleBrought(tx *agreed.Tx) error {
-	if err := tx.SetMeta(metaBrought, nil); err != nil || r.left == 0 {
-		return err
-	}
-	return addBrought(tx, r.unsettled(tx))
-}
-
-func addBrought(tx *agreed.Tx, more []brought) error {
-	if len(more) == 0 {
-		return nil
-	}
-	all, err := loadBrought(tx)
-	if err != nil {
-		return err
-	}
-	for _, b := range more {
-		if was, known := all[b.Key]; known && was.early && !b.early || len(all) >= maxBrought {
-			continue
-		}
-		all[b.Key] = b
-	}
-	list := make([]broughtEntry, 0, len(all))
-	for k, e := range all {
-		list = append(list, broughtEntry{
-			[]byte(k.Folder), []byte(k.Unique), e.Mark.Sub, []byte(e.Mark.Info), e.Sum.Header[:], e.Sum.Body[:], e.Size, !e.early,
-		})
-	}
-	b, err := json.Marshal(list)
-	if err != nil {
-		return err
-	}
-	return tx.SetMeta(metaBrought, b)
-}
-
-func loadBrought(tx *agreed.Tx) (map[agreed.Key]brought, error) {
-	all := make(map[agreed.Key]brought)
-	b := tx.Meta(metaBrought)
-	if len(b) == 0 {
-		return all, nil
-	}
-	var list []broughtEntry
-	if err := json.Unmarshal(b, &list); err != nil {
-		return nil, fmt.Errorf("read the list of messages not yet agreed on: %w", err)
-	}
-	for _, e := range list {
-		entry := agreed.Entry{
-			Key:  agreed.Key{Folder: string(e.Folder), Unique: string(e.Unique)},
-			Mark: agreed.Mark{Sub: e.Sub, Info: string(e.Info)},
-			Size: e.Size,
-		}
-		copy(entry.Sum.Header[:], e.Header)
-		copy(entry.Sum.Body[:], e.Body)
-		all[entry.Key] = brought{entry, !e.Cut}
-	}
-	return all, nil
-}
-
-// readBrought reads the list at the start of a run. What came early is looked for
+// readBrought takes over what of the list is not agreed on. What came early is looked for
 // where it is not as it was put: a person may have flagged or moved it in between,
 // so lately that the watch need not have told of it.
 func (r *run) readBrought(ctx context.Context) error {
+	if err := r.readList(); err != nil {
+		return err
+	}
 	t := r.end.Tracker
 	missing := false
 	err := r.end.DB.View(func(tx *agreed.Tx) error {
-		all, err := loadBrought(tx)
-		if err != nil {
-			return err
-		}
-		for k, b := range all {
-			r.brought[k] = b
+		for k, b := range r.list {
+			if settled(tx, b.Entry) {
+				delete(r.list, k)
+			} else {
+				r.brought[k] = b
+			}
 		}
 		for k, b := range r.brought {
-			r.broughtSizes[b.Size] = true
-			if _, agreedOn := tx.Get(k); agreedOn || !b.early || t.At(k) != nil {
+			r.ofSize[b.Size] = append(r.ofSize[b.Size], k)
+			if _, agreedOn := tx.Get(k); agreedOn || !b.Early || t.At(k) != nil {
 				continue
 			}
 			if err := t.Seek(ctx, tx, k); err != nil {
@@ -255,6 +138,10 @@ func (r *run) readBrought(ctx context.Context) error {
 		}
 		return nil
 	})
+	if err == nil && len(r.listFiles) > 0 && !r.opt.DryRun { // of runs that were killed
+		err = r.end.relist(slices.Collect(maps.Values(r.list)), r.listFiles)
+	}
+	r.list, r.listFiles = nil, nil
 	if err != nil || !missing {
 		return err
 	}
@@ -269,7 +156,7 @@ const maxDropped = 2 * commitMost
 // it went from one end to the other all the same.
 func (r *run) dropped(k agreed.Key, rec agreed.Record) {
 	if len(r.brought) < maxDropped {
-		r.brought[k] = brought{Entry: agreed.Entry{Key: k, Mark: rec.Mark, Sum: rec.Sum, Size: rec.Size}}
+		r.brought[k] = brought{Entry: agreed.Entry{Key: k, Mark: rec.Mark, Sum: rec.Sum, Size: rec.Size}, Dropped: true}
 	}
 }
 
@@ -281,7 +168,7 @@ func (r *run) waits(c reconcile.Change) bool {
 		r.stillThere[c.Key] = true
 		return false
 	}
-	if !r.broughtSizes[c.Size] || c.Sum == agreed.Unread {
+	if len(r.ofSize[c.Size]) == 0 || c.Sum == agreed.Unread {
 		return false
 	}
 	r.elsewhere = append(r.elsewhere, c)
@@ -333,7 +220,7 @@ func (r *run) moot(tx *agreed.Tx, mine *reconcile.Change, c reconcile.Change) (b
 		r.edited = append(r.edited, c) // until all is told
 		return true, nil
 	case c.Kind == reconcile.Edited && mine.Kind == reconcile.Gone && c.Sum == b.Sum:
-		same, err := r.end.Tracker.SameAnywhere(r.client.peer.ctx, c.Sum, r.taken)
+		same, err := r.movedHere(b, c.Sum)
 		if same == nil || err != nil {
 			return false, err
 		}
@@ -380,15 +267,15 @@ func (r *run) sameEdit(tx *agreed.Tx, was reconcile.Change, here, there *reconci
 // cameAs returns this end's message of the list that the agent has under another
 // name since; nil where there is none.
 func (r *run) cameAs(tx *agreed.Tx, c reconcile.Change) (*reconcile.Change, error) {
-	for k, b := range r.brought {
-		if b.Size != c.Size || r.stillThere[k] || r.taken[k] {
+	for _, k := range r.ofSize[c.Size] {
+		if r.stillThere[k] || r.taken[k] {
 			continue
 		}
-		m := r.end.Tracker.At(k)
+		b, m := r.brought[k], r.end.Tracker.At(k)
 		switch _, agreedOn := tx.Get(k); {
 		case agreedOn:
-		case m == nil && b.Sum == c.Sum: // moved at this end too
-			if same, err := r.end.Tracker.SameAnywhere(r.client.peer.ctx, c.Sum, r.taken); same != nil || err != nil {
+		case m == nil && (b.Sum == c.Sum || b.Sum == agreed.Unread): // moved at this end too
+			if same, err := r.movedHere(b, c.Sum); same != nil || err != nil {
 				return same, err
 			}
 		case m != nil && m.Kind == reconcile.New:
@@ -401,25 +288,39 @@ func (r *run) cameAs(tx *agreed.Tx, c reconcile.Change) (*reconcile.Change, erro
 }
 
 // twoNew decides about two messages that are new at the two ends. Of one of the list
-// it is known where it was put, and so which end moved it.
-func (r *run) twoNew(mine, c reconcile.Change) reconcile.Decision {
+// it is known where it was put, and with what content, and so which end moved or
+// edited it.
+func (r *run) twoNew(mine, c reconcile.Change) (reconcile.Decision, error) {
 	b, listed := r.brought[c.Key]
-	if !listed || mine.Key == c.Key || mine.Sum != c.Sum {
-		return reconcile.TwoNew(mine, c, unique)
+	base := reconcile.Known{Key: c.Key, Mark: b.Mark, Sum: b.Sum, Size: b.Size}
+	here, there := mine, c
+	here.Kind, there.Kind = reconcile.Marked, reconcile.Marked
+	switch {
+	case !listed:
+		return reconcile.TwoNew(mine, c, unique), nil
+	case mine.Key != c.Key && mine.Sum == c.Sum:
+		base.Sum, base.Size = c.Sum, c.Size
+		here.Kind, here.Key, here.To = reconcile.Moved, c.Key, mine.Key
+	case mine.Key == c.Key && c.Sum == b.Sum && b.editedTo(mine.Sum) && (b.Since != 0 || b.Dropped):
+		if ours, err := r.changedSince(b, mine); !ours || err != nil {
+			return reconcile.TwoNew(mine, c, unique), err
+		}
+		here.Kind = reconcile.Edited
+	case mine.Key == c.Key && mine.Sum == b.Sum && b.editedTo(c.Sum) && b.Since != 0:
+		there.Kind = reconcile.Edited
+	default:
+		return reconcile.TwoNew(mine, c, unique), nil
 	}
-	base := reconcile.Known{Key: c.Key, Mark: b.Mark, Sum: c.Sum, Size: c.Size}
-	here := reconcile.Change{Kind: reconcile.Moved, Key: c.Key, To: mine.Key, Mark: mine.Mark, Sum: mine.Sum, Size: mine.Size}
-	there := reconcile.Change{Kind: reconcile.Marked, Key: c.Key, Mark: c.Mark, Sum: c.Sum, Size: c.Size}
 	d := reconcile.Existing(base, &here, &there, unique)
 	d.Drop = nil // it was never agreed on
-	return d
+	return d, nil
 }
 
 // takeBack removes a message that was put in place early and that the agent no
 // longer has. One that was touched here since is this end's own by now.
 func (r *run) takeBack(tx *agreed.Tx, c reconcile.Change) (bool, error) {
 	e, ok := r.brought[c.Key]
-	if !ok || !e.early || c.Kind != reconcile.New || c.Mark != e.Mark || r.opt.DryRun {
+	if !ok || !e.Early || c.Kind != reconcile.New || c.Mark != e.Mark || r.opt.DryRun {
 		return false, nil
 	}
 	p, err := r.end.place(c.Key, c.Mark)

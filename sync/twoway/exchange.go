@@ -95,7 +95,9 @@ func (r *run) proceed(ctx context.Context) error {
 	}
 	r.sendOps()
 	r.fetch()
-	r.sendContent()
+	if err := r.sendContent(); err != nil {
+		return r.local(err)
+	}
 	if !r.flying && (r.in.full() || len(r.wanted) == 0 && r.open == nil && len(r.in.batch) > 0) {
 		r.flush()
 	}
@@ -110,8 +112,12 @@ func (r *run) proceed(ctx context.Context) error {
 func (r *run) flush() {
 	batch, named, dirs := r.in.take(), r.done, r.end.dirs
 	r.done, r.end.dirs, r.flying = nil, make(maildir.Dirs), true
+	list := r.listArrivals(batch)
 	go func() {
-		err := flush(batch)
+		err := list.write()
+		if err == nil {
+			err = flush(batch)
+		}
 		if err == nil {
 			err = dirs.Sync()
 		}
@@ -195,7 +201,7 @@ func (r *run) changes(m *smd2.Changes) error {
 func (r *run) mayBeHere(c reconcile.Change) bool {
 	t := r.end.Tracker
 	_, brought := r.brought[c.Key]
-	return brought || r.broughtSizes[c.Size] || t.HasNew(c.Key.Folder) || t.HasNamesake(c.Key)
+	return brought || len(r.ofSize[c.Size]) > 0 || t.HasNew(c.Key.Folder) || t.HasNamesake(c.Key)
 }
 
 // checkChange refuses what no end can have done.
@@ -276,13 +282,17 @@ func (r *run) meet(tx *agreed.Tx, base reconcile.Known, mine *reconcile.Change, 
 		return nil
 	}
 	var d reconcile.Decision
+	var err error
 	switch {
 	case c.Kind != reconcile.New:
 		d = reconcile.Existing(base, mine, &c, unique)
 	case mine != nil:
-		d = r.twoNew(*mine, c)
+		d, err = r.twoNew(*mine, c)
 	default:
 		d = reconcile.OneNew(c, false)
+	}
+	if err != nil {
+		return err
 	}
 	return r.decided(tx, d, c.Key)
 }
@@ -343,10 +353,10 @@ func (r *run) mine(c reconcile.Change) (*reconcile.Change, error) {
 	if m, err := t.Namesake(ctx, c.Key, c.Sum, r.taken); m != nil || err != nil {
 		return m, err
 	}
-	if _, brought := r.brought[c.Key]; brought {
-		return t.SameAnywhere(ctx, c.Sum, r.taken)
+	if b, listed := r.brought[c.Key]; listed {
+		return r.movedHere(b, c.Sum)
 	}
-	return t.Same(ctx, c.Key.Folder, c.Sum, r.taken)
+	return t.Same(ctx, c.Key.Folder, c.Sum, func(c reconcile.Change) (bool, error) { return !r.taken[c.Key], nil })
 }
 
 // readNew reads a new message of this end and returns it as it is now; nil where it
@@ -457,8 +467,7 @@ func (r *run) start(tx *agreed.Tx, t *task) error {
 	for _, op := range t.There {
 		if op.Kind == reconcile.Put || op.Kind == reconcile.Replace {
 			t.pending++
-			r.nextID++
-			r.waiting = append(r.waiting, &opSent{r.nextID, op, t})
+			r.waiting = append(r.waiting, &opSent{op: op, task: t})
 		}
 	}
 	r.check(t)
@@ -515,8 +524,7 @@ func (r *run) sendOps() {
 
 // queue has a message fetched. By then the agent has it where both will.
 func (r *run) queue(t *task, op reconcile.Op) {
-	r.nextID++
-	r.fetches = append(r.fetches, fetch{r.nextID, op, t})
+	r.fetches = append(r.fetches, fetch{op: op, task: t})
 }
 
 // fetch asks for what was queued, as much at once as the window allows.
@@ -525,6 +533,8 @@ func (r *run) fetch() {
 	for len(r.fetches) > 0 && len(r.wanted) < windowFiles && (r.window == 0 || r.window+r.fetches[0].op.Size <= windowBytes) {
 		f := r.fetches[0]
 		r.fetches = r.fetches[1:]
+		r.nextID++
+		f.id = r.nextID
 		r.wanted = append(r.wanted, f)
 		r.window += f.op.Size
 		items = append(items, smd2.GetItem{ID: f.id, File: smd2.File{Key: f.op.To, Mark: f.op.Mark}})
@@ -539,7 +549,20 @@ func (r *run) fetch() {
 }
 
 // sendContent sends ops with their content, as much at once as the window allows.
-func (r *run) sendContent() {
+func (r *run) sendContent() error {
+	n, size := 0, r.pushing
+	for n < len(r.waiting) && len(r.ops)+n < windowFiles && (size == 0 || size+r.waiting[n].op.Size <= windowBytes) {
+		size += r.waiting[n].op.Size
+		n++
+	}
+	going := r.waiting[:n]
+	r.waiting = r.waiting[n:]
+	if n == 0 {
+		return nil
+	}
+	if err := r.listSent(going); err != nil {
+		return err
+	}
 	var items []smd2.OpItem
 	var bodies []content
 	flush := func() {
@@ -551,9 +574,7 @@ func (r *run) sendContent() {
 		}
 		items, bodies = nil, nil
 	}
-	for len(r.waiting) > 0 && len(r.ops) < windowFiles && (r.pushing == 0 || r.pushing+r.waiting[0].op.Size <= windowBytes) {
-		s := r.waiting[0]
-		r.waiting = r.waiting[1:]
+	for _, s := range going {
 		p, err := r.end.place(s.op.To, s.op.Mark)
 		if err != nil {
 			// Only a name of this end's own could be refused, and none was told.
@@ -562,6 +583,8 @@ func (r *run) sendContent() {
 			r.check(s.task)
 			continue
 		}
+		r.nextID++
+		s.id = r.nextID
 		r.ops[s.id] = s
 		r.pushing += s.op.Size
 		items = append(items, smd2.OpItem{ID: s.id, Op: s.op})
@@ -571,6 +594,7 @@ func (r *run) sendContent() {
 		}
 	}
 	flush()
+	return nil
 }
 
 // bodies takes what was asked for, in order.
@@ -585,6 +609,7 @@ func (r *run) bodies(parts []smd2.Part) error {
 				return r.local(err)
 			}
 			r.arrived[part.ID] = r.wanted[0].task
+			r.answered(part.ID)
 		}
 		whole, err := r.in.piece(r.open, part)
 		if err != nil {
@@ -621,7 +646,6 @@ func (r *run) place(f flushed) error {
 		if a.left {
 			t.failed, t.missing = true, t.missing || a.missing
 		} else {
-			t.read(a.op.To, a.sum)
 			r.tally(&r.result.Here, a.op)
 		}
 		r.check(t)
@@ -646,6 +670,7 @@ func (r *run) outcomes(items []smd2.Outcome) error {
 			return fault.New(fault.Protocol, "receive", "", errors.New("an outcome of no op"))
 		}
 		delete(r.ops, o.ID)
+		r.answered(o.ID)
 		t := s.task
 		t.pending--
 		content := s.op.Kind == reconcile.Put || s.op.Kind == reconcile.Replace
@@ -721,10 +746,16 @@ func (r *run) commit() error {
 			s.Folders = append(s.Folders, t.folder)
 		}
 		s.Drop = append(s.Drop, t.Drop...)
+		unread := false
 		for _, e := range t.Agree {
-			if e.Sum != agreed.Unread {
-				s.Entries = append(s.Entries, e)
+			if e.Sum == agreed.Unread {
+				unread = true
+				continue
 			}
+			s.Entries = append(s.Entries, e)
+		}
+		if !unread {
+			r.agreedOn(t)
 		}
 	}
 	r.safe = nil

@@ -1,11 +1,16 @@
 package twoway_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"smd-applet/sync/synctest"
 	"smd-applet/sync/twoway"
@@ -16,6 +21,9 @@ var onceDeeds = map[string]func(m *synctest.Mailbox, message string) (string, er
 	"flag":   func(m *synctest.Mailbox, message string) (string, error) { return m.Flag(message, "FS") },
 	"move":   func(m *synctest.Mailbox, message string) (string, error) { return m.Move(message, ".a") },
 	"refile": func(m *synctest.Mailbox, message string) (string, error) { return m.Refile(message, ".b") },
+	"edit": func(m *synctest.Mailbox, message string) (string, error) {
+		return m.EditHeader(message, "X-Label", "done")
+	},
 }
 
 // do does a deed to the only message of an end, if it is there, and reports whether
@@ -116,15 +124,30 @@ func earlyArrival(t *testing.T, beforeLook bool, here, there string) {
 	p.once("in the end")
 }
 
-// TestMovedAfterACutIsKeptOnce cuts the line after each frame while a message goes
-// over it; then it is flagged or moved at one end, or at both.
-func TestMovedAfterACutIsKeptOnce(t *testing.T) {
+// mishaps end a sync of a pair after so many frames or steps, and report whether it
+// had so many.
+var mishaps = map[string]func(p *pair, n int) (bool, error){
+	"frames read":         func(p *pair, n int) (bool, error) { return p.cutSync(n, false) },
+	"frames written":      func(p *pair, n int) (bool, error) { return p.cutSync(n, true) },
+	"steps of the client": func(p *pair, n int) (bool, error) { return p.diedSync(0, n) },
+	"steps of the server": func(p *pair, n int) (bool, error) { return p.diedSync(1, n) },
+}
+
+func (p *pair) diedSync(end, n int) (bool, error) {
+	m, _, err := p.dieSync(end, n)
+	return m.died() != "", err
+}
+
+// TestMovedAfterAMishapIsKeptOnce cuts the line after each frame while a message goes
+// over it, and has either end die before each step; then it is flagged, moved or edited
+// at one end, or at both.
+func TestMovedAfterAMishapIsKeptOnce(t *testing.T) {
 	t.Parallel()
 	for _, from := range []string{"client", "server"} {
 		for deed := range onceDeeds {
 			t.Run(from+", "+deed, func(t *testing.T) {
 				t.Parallel()
-				cutAnywhere(t, deed, []string{"client", "server", "both"}, func(t *testing.T) *pair {
+				afterMishaps(t, deed, []string{"client", "server", "both"}, func(t *testing.T) *pair {
 					t.Helper()
 					p := newPairWithRoots(t)
 					if _, err := p.ends()[from].box.Deliver("."); err != nil {
@@ -137,16 +160,19 @@ func TestMovedAfterACutIsKeptOnce(t *testing.T) {
 	}
 }
 
-// TestEditedAfterACutIsKeptOnce does so while the new content of a message both ends
+// TestEditedAfterAMishapIsKeptOnce does so while the new content of a message both ends
 // have goes over the line; the deed is done where that is.
-func TestEditedAfterACutIsKeptOnce(t *testing.T) {
+func TestEditedAfterAMishapIsKeptOnce(t *testing.T) {
 	t.Parallel()
 	const edited = "edited\n"
 	for _, from := range []string{"client", "server"} {
 		for deed := range onceDeeds {
+			if deed == "edit" {
+				continue // edited twice: whether the one knew of the other nobody can tell
+			}
 			t.Run(from+", "+deed, func(t *testing.T) {
 				t.Parallel()
-				cutAnywhere(t, deed, []string{"client", "server"}, func(t *testing.T) *pair {
+				afterMishaps(t, deed, []string{"client", "server"}, func(t *testing.T) *pair {
 					t.Helper()
 					p := newPairWithRoots(t)
 					message, err := p.side.box.Deliver(".")
@@ -187,29 +213,31 @@ func newPairWithRoots(t *testing.T) *pair {
 
 func (p *pair) ends() map[string]*side { return map[string]*side{"client": p.client, "server": p.side} }
 
-// cutAnywhere cuts a sync of a new pair after each frame, either way, and does the
-// deed at each of the ends that may. Then there is to be one message.
-func cutAnywhere(t *testing.T, deed string, ends []string, fresh func(*testing.T) *pair, may func(*side) bool) {
+// afterMishaps has each mishap happen to a sync of a new pair, and does the deed at each
+// of the ends that may. Then there is to be one message.
+func afterMishaps(t *testing.T, deed string, ends []string, fresh func(*testing.T) *pair, may func(*side) bool) {
 	t.Helper()
-	done := 0
+	done, cases := 0, 0
 	for _, at := range ends {
-		for written := range 2 {
-			for n, cut := 0, true; cut; n++ {
+		for what, mishap := range mishaps {
+			for n, happened := 0, true; happened; n++ {
 				p := fresh(t)
 				var err error
-				if cut, err = p.cutSync(n, written == 1); err != nil && !cut {
+				if happened, err = mishap(p, n); err != nil && !happened {
 					t.Fatal(err)
 				}
+				cases++
 				for name, s := range p.ends() {
 					if (at == name || at == "both") && may(s) && s.do(deed) {
 						done++
 					}
 				}
 				p.mustSync()
-				p.once(fmt.Sprintf("%s at %s after %d frames (written %t)", deed, at, n, written == 1))
+				p.once(fmt.Sprintf("%s at %s after %d %s", deed, at, n, what))
 			}
 		}
 	}
+	t.Attr("cases", strconv.Itoa(cases))
 	if done == 0 {
 		t.Errorf("there was never something to %s", deed)
 	}
@@ -229,4 +257,182 @@ func (p *pair) cutSync(n int, written bool) (cut bool, err error) {
 	_, err = p.sync()
 	p.line = nil
 	return line.WasCut(), err
+}
+
+// TestAnotherOfThatNameStays has each mishap happen while a message goes over the line;
+// where that has not come, a message that has nothing of it gets its name.
+func TestAnotherOfThatNameStays(t *testing.T) {
+	t.Parallel()
+	for _, from := range []string{"client", "server"} {
+		t.Run(from, func(t *testing.T) {
+			t.Parallel()
+			done := 0
+			for what, mishap := range mishaps {
+				for n, happened := 0, true; happened; n++ {
+					p := newPairWithRoots(t)
+					message, err := p.ends()[from].box.DeliverContent(".", []byte("Subject: one\n\none\n"))
+					if err != nil {
+						t.Fatal(err)
+					}
+					if happened, err = mishap(p, n); err != nil && !happened {
+						t.Fatal(err)
+					}
+					want := 1
+					for name, s := range p.ends() {
+						if all, err := s.box.Messages(""); err != nil || name == from || len(all) > 0 {
+							continue
+						}
+						if err := os.WriteFile(s.box.Path(message), []byte("Subject: two\n\ntwo\n"), 0o600); err != nil {
+							t.Fatal(err)
+						}
+						want = 2
+						done++
+					}
+					p.mustSync()
+					p.equal()
+					if all, err := p.client.box.Messages(""); err != nil || len(all) != want {
+						t.Errorf("after %d %s there is %q, want %d messages (%v)", n, what, all, want, err)
+					}
+				}
+			}
+			if done == 0 {
+				t.Error("the message always came")
+			}
+		})
+	}
+}
+
+// TestSameContentStaysTwice has each mishap happen while each end has a message of the
+// same content in a folder of its own: neither is taken for the other one, moved.
+func TestSameContentStaysTwice(t *testing.T) {
+	t.Parallel()
+	for what, mishap := range mishaps {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			cases := 0
+			for happened := true; happened; cases++ {
+				p := newPair(t)
+				for name, s := range p.ends() {
+					if _, err := s.box.DeliverContent("."+name, []byte("Subject: same\n\nsame\n")); err != nil {
+						t.Fatal(err)
+					}
+				}
+				p.client.tick()
+				var err error
+				if happened, err = mishap(p, cases); err != nil && !happened {
+					t.Fatal(err)
+				}
+				p.mustSync()
+				p.equal()
+				if all, err := p.client.box.Messages(""); err != nil || len(all) != 2 {
+					t.Errorf("after %d %s there is %q, want both messages (%v)", cases, what, all, err)
+				}
+			}
+			t.Attr("cases", strconv.Itoa(cases))
+		})
+	}
+}
+
+// tick waits for the file system's clock to go on: what comes then is younger.
+func (s *side) tick() {
+	s.t.Helper()
+	name := filepath.Join(s.home, "tick")
+	written := func() time.Time {
+		err := os.WriteFile(name, nil, 0o600)
+		st, statErr := os.Stat(name)
+		if err != nil || statErr != nil {
+			s.t.Fatal(err, statErr)
+		}
+		return st.ModTime()
+	}
+	for first := written(); !written().After(first); {
+	}
+	if err := os.Remove(name); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// TestListGoesWithItsState has a message come early in a run that is given up, then both
+// ends begin anew, the server without mail: it is not taken for one that was deleted
+// there.
+func TestListGoesWithItsState(t *testing.T) {
+	t.Parallel()
+	p := newPairWithRoots(t)
+	watch := observe(p.side.home)
+	line, err := p.resident(t.Context(), observe(p.client.home), watch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := line.run(t.Context(), p.opt); err != nil {
+		t.Fatal(err)
+	}
+	message, err := p.side.box.Deliver(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	watch.nudge()
+	<-line.client.Changed()
+	ctx, giveUp := context.WithCancel(t.Context())
+	line.end.Changed = func(string, string, string) { giveUp() } // it is in its place
+	if res, err := line.run(ctx, p.opt); !errors.Is(err, context.Canceled) {
+		t.Fatalf("%v, %+v", err, res)
+	}
+	if err := line.close(); err != nil {
+		t.Error(err)
+	}
+	for _, s := range p.ends() {
+		if err := os.Remove(filepath.Join(s.home, "state")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.side.box.Delete(message); err != nil {
+		t.Fatal(err)
+	}
+	p.mustSync()
+	p.once("in the end")
+}
+
+// TestListIsShort looks, again and again in a first sync, at the list of what it brings:
+// that is as long as what is under way, and gone in the end.
+func TestListIsShort(t *testing.T) {
+	t.Parallel()
+	const messages, most = 16_000, 2 << 20 // all of them would make 2.3 MB
+	for _, from := range []string{"client", "server"} {
+		t.Run(from, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t)
+			box := p.ends()[from].box
+			for n := range messages {
+				if _, err := box.DeliverContent(".", fmt.Appendf(nil, "Subject: letter %d\n\nbody\n", n)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			list := filepath.Join(p.client.home, "state.brought")
+			var steps int
+			var largest int64
+			p.opt.Progress = func(twoway.Step) {
+				if steps++; steps%200 > 0 {
+					return
+				}
+				files, err := os.ReadDir(list)
+				if err != nil && !errors.Is(err, os.ErrNotExist) {
+					t.Error(err)
+				}
+				var size int64
+				for _, file := range files {
+					if st, err := file.Info(); err == nil {
+						size += st.Size()
+					}
+				}
+				largest = max(largest, size)
+			}
+			p.mustSync()
+			if largest == 0 || largest > most {
+				t.Errorf("the list was up to %d bytes long, want at most %d", largest, most)
+			}
+			if _, err := os.Lstat(list); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the list is left: %v", err)
+			}
+		})
+	}
 }

@@ -107,7 +107,7 @@ type run struct {
 	total   int
 	count   int
 
-	nextID  uint64
+	nextID  uint64             // the last one given to what was sent, or came
 	fetches []fetch            // waiting for their turn
 	wanted  []fetch            // asked for, in order
 	window  int64              // bytes asked for
@@ -125,12 +125,16 @@ type run struct {
 
 	committed time.Time // when this end last agreed on something
 
-	holds        holds
-	brought      map[agreed.Key]brought // from one end to the other, and not yet agreed on
-	broughtSizes map[int64]bool
-	stillThere   map[agreed.Key]bool // of these, what the agent told of under that name
-	elsewhere    []reconcile.Change  // new there, perhaps one of these
-	edited       []reconcile.Change  // of these: gone there, with a new content here
+	holds      holds
+	brought    map[agreed.Key]brought // from one end to the other, and not yet agreed on
+	ofSize     map[int64][]agreed.Key // these, by their sizes
+	list       map[agreed.Key]brought // of earlier runs; nil until it is read, and when it was taken over
+	listFiles  []*segment             // of that
+	listed     []*segment             // of this run, that this end has agreed on
+	toldListed bool                   // what the agent has of its own is on the list
+	stillThere map[agreed.Key]bool    // of these, what the agent told of under that name
+	elsewhere  []reconcile.Change     // new there, perhaps one of these
+	edited     []reconcile.Change     // of these: gone there, with a new content here
 }
 
 type flushed struct {
@@ -160,14 +164,14 @@ func (a *answer[T]) take(items []T, last bool) bool {
 
 // fetch is a message to get from the agent.
 type fetch struct {
-	id   uint64
+	id   uint64 // once it is asked for
 	op   reconcile.Op
 	task *task
 }
 
-// opSent is an op the agent was told.
+// opSent is an op the agent was told, or is to be.
 type opSent struct {
-	id   uint64
+	id   uint64 // once it is
 	op   reconcile.Op
 	task *task
 }
@@ -175,12 +179,13 @@ type opSent struct {
 // task is a decision under way.
 type task struct {
 	reconcile.Decision
-	pending  int    // ops without an outcome
-	renames  int    // of these, renames at the agent
-	failed   bool   // an op was left
-	missing  bool   // because the message is gone, or none: the next look tells
-	folder   string // it is about a folder,
-	noFolder bool   // which goes
+	pending  int        // ops without an outcome
+	renames  int        // of these, renames at the agent
+	failed   bool       // an op was left
+	missing  bool       // because the message is gone, or none: the next look tells
+	folder   string     // it is about a folder,
+	noFolder bool       // which goes
+	listed   []*segment // that name what it brings
 }
 
 func newRun(c *Client, opt RunOptions) *run {
@@ -189,7 +194,7 @@ func newRun(c *Client, opt RunOptions) *run {
 		client: c, opt: opt, end: opt.End, log: opt.Log,
 		result: &Result{HeldHere: make(map[string]int), HeldThere: make(map[string]int)},
 		gone:   make(map[string]bool), made: make(map[string]bool), taken: make(map[agreed.Key]bool),
-		brought: make(map[agreed.Key]brought), broughtSizes: make(map[int64]bool), stillThere: make(map[agreed.Key]bool),
+		brought: make(map[agreed.Key]brought), ofSize: make(map[int64][]agreed.Key), stillThere: make(map[agreed.Key]bool),
 		ops: make(map[uint64]*opSent), arrived: make(map[uint64]*task),
 		in: &installer{end: opt.End}, flushed: make(chan flushed, 1),
 	}
@@ -394,11 +399,6 @@ func (r *run) finish() error {
 	return r.end.DB.Update(func(tx *agreed.Tx) error {
 		if digest := tx.Digest(); digest != r.ended.Digest {
 			r.log.Warn("the two ends' states differ after the run: the next one compares them")
-		}
-		if len(r.brought) > 0 {
-			if err := r.settleBrought(tx); err != nil {
-				return err
-			}
 		}
 		return r.holds.save(tx, r.opt)
 	})

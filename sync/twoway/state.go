@@ -58,6 +58,9 @@ func importOnce(db *agreed.DB, smd1 index.Files) error {
 	if err != nil || done {
 		return err
 	}
+	if err := unlist(db); err != nil { // it is of another state
+		return err
+	}
 	since, err := importState(db, smd1)
 	if err != nil {
 		return err
