@@ -36,7 +36,7 @@ var chapters = []chapter{
 		{"so, and then another message given the name of one that has not come: both stay", "sync/twoway", "TestAnotherOfThatNameStays"},
 		{"the client killed when a message lies at both ends and is not agreed on, then that refiled or edited, smd/2: kept once", "cmd/smd-applet", "TestMovedAfterAKillIsKeptOnce"},
 		{"a run given up when a message came early, then both ends begun anew, the server without mail: it stays", "sync/twoway", "TestListGoesWithItsState"},
-		{"a message flagged or moved after a pull or push that was cut at each line, smd 1.3; then the same way is gone again, or the other: kept once", "sync/apply", "TestMovedAfterACutIsKeptOnce"},
+		{"a message flagged, moved or edited after a pull or push that was cut at each line, smd 1.3; then the same way is gone again, or, but for edited ones, the other: kept once", "sync/apply", "TestMovedAfterACutIsKeptOnce"},
 		{"smd 1.3: a run that failed between the list of what it brought and putting that in place; an older message of the same content stays", "sync/apply", "TestListedButNotPlaced"},
 		{"short histories, enumerated: deliver, flag, move, copy, delete, edit header, rename folder at two ends; the line cut at each frame, smd/2", "sync/twoway", "TestShortHistories"},
 		{"the same, smd 1.3: a pull or push cut at each line", "sync/apply", "TestShortHistories"},

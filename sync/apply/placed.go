@@ -8,9 +8,9 @@ import (
 	"strings"
 
 	"smd-applet/sync/delta"
-	"smd-applet/sync/fault"
 	"smd-applet/sync/index"
 	"smd-applet/sync/maildir"
+	"smd-applet/sync/wire/smd1"
 )
 
 // placed is the list of what was put in place and not yet agreed on, beside the
@@ -117,23 +117,39 @@ func (r *run) movedMeanwhile(ctx context.Context, a *delta.Action, dst maildir.N
 	return err == nil, err
 }
 
+// editedMeanwhile handles a new message of the other end's that a run that was cut put
+// in place here, where an end edited its header since; else it returns false. What has
+// another body too may as well be another message of that name.
+func (r *run) editedMeanwhile(a *delta.Action, have maildir.Name, sum maildir.Sum) (bool, error) {
+	if r.placed == nil || have.String() != a.Dst || sum.Body != a.Sum.Body {
+		return false, nil
+	}
+	l, listed := r.placed.sums[have]
+	switch {
+	case !listed:
+	case l.Sum == sum:
+		a.Was = sum
+		r.jobs = append(r.jobs, job{request: smd1.GetHeader, action: a, to: have, replace: true, body: &have})
+		return true, nil
+	case l.Sum == a.Sum && !r.untouched(have): // else the next run the other way does not see that it was edited
+		return r.changedSince(l, have)
+	}
+	return false, nil
+}
+
 // elsewhereSince is [run.elsewhere] for a message of the list. One that did not change
 // since is another of the same content, and this one never came to its place.
 func (r *run) elsewhereSince(ctx context.Context, l index.Placed) (maildir.Name, bool, error) {
-	return r.elsewhere(ctx, l.Sum, func(n maildir.Name) (bool, error) {
-		p, err := r.opt.Store.Place(n)
-		if err != nil {
-			return false, err
-		}
-		changed, err := p.Changed()
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return false, nil
-		case err != nil:
-			return false, fault.New(maildir.KindOf(err), "look at", p.Path(), err)
-		}
-		return changed >= l.Since, nil
-	})
+	return r.elsewhere(ctx, l.Sum, func(n maildir.Name) (bool, error) { return r.changedSince(l, n) })
+}
+
+// changedSince reports whether a message here changed since one was listed.
+func (r *run) changedSince(l index.Placed, n maildir.Name) (bool, error) {
+	p, err := r.opt.Store.Place(n)
+	if err != nil {
+		return false, err
+	}
+	return p.ChangedSince(l.Since)
 }
 
 // tells reports whether one of the other end's changes makes a message of that name.

@@ -84,6 +84,9 @@ func (r *run) settle(ctx context.Context, a *delta.Action, dst maildir.Name) (do
 		// ends' flags count.
 		return true, r.rename(ctx, have, merged(dst, have, maildir.MergeFlags("", have.Flags(), dst.Flags())))
 	}
+	if done, err := r.editedMeanwhile(a, have, sum); done || err != nil {
+		return done, err
+	}
 	return false, r.conflict(ctx, a, have)
 }
 

@@ -80,19 +80,22 @@ func (p Place) notRegular() error {
 // Stat returns the file's size, time and inode, without following a link.
 func (p Place) Stat() (fs.FileInfo, error) { return p.Folder.Root.Lstat(p.Rel()) }
 
-// Changed returns when the file was last written, renamed or marked, in nanoseconds
-// of Unix time: no program can set that back.
-func (p Place) Changed() (int64, error) {
-	f, err := p.open()
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
+// ChangedSince reports whether the file was written, renamed or marked at that time, in
+// nanoseconds of Unix time, or since: no program can set that back. One that is gone was not.
+func (p Place) ChangedSince(since int64) (bool, error) {
 	var st unix.Stat_t
-	if err := ignoreEINTR(func() error { return unix.Fstat(int(f.Fd()), &st) }); err != nil {
-		return 0, p.pathError("look at", err)
+	f, err := p.open()
+	if err == nil {
+		defer f.Close()
+		err = ignoreEINTR(func() error { return unix.Fstat(int(f.Fd()), &st) })
 	}
-	return st.Ctim.Nano(), nil
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, fault.New(KindOf(err), "look at", p.Path(), err)
+	}
+	return st.Ctim.Nano() >= since, nil
 }
 
 // Sum reads the message and returns its digests. The caller has seen that it is

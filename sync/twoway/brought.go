@@ -1,14 +1,10 @@
 package twoway
 
 import (
-	"errors"
-	"io/fs"
 	"slices"
 	"time"
 
 	"smd-applet/sync/agreed"
-	"smd-applet/sync/fault"
-	"smd-applet/sync/maildir"
 	"smd-applet/sync/reconcile"
 )
 
@@ -168,14 +164,7 @@ func (r *run) changedSince(b brought, c reconcile.Change) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	changed, err := p.Changed()
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return false, nil
-	case err != nil:
-		return false, fault.New(maildir.KindOf(err), "look at", p.Path(), err)
-	}
-	return changed >= b.Since, nil
+	return p.ChangedSince(b.Since)
 }
 
 // movedHere finds this end's message of the list that is no longer where it was put.
