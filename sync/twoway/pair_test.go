@@ -128,6 +128,8 @@ func (p *pair) connect(ctx context.Context) (*line, error) {
 	}()
 	end, err := p.client.open()
 	if err != nil {
+		here.Close()
+		<-agent
 		return nil, err
 	}
 	var channel io.ReadWriter = here
