@@ -23,7 +23,7 @@ type brought struct {
 	// nobody knows. What did not change since is another message, and this one never
 	// came to its place.
 	Since int64
-	// Dropped says that this end had agreed on it, and the other had not, or not so.
+	// Dropped says that one end had agreed on it, and the other had not, or not so.
 	Dropped bool
 	// Theirs says that the agent has it of its own, and that it is not here yet.
 	Theirs bool

@@ -148,11 +148,11 @@ func (r *run) readBrought(ctx context.Context) error {
 	return r.end.look(ctx, r.opt.Watch, true)
 }
 
-// maxDropped bounds what is remembered of a state that the other end does not have:
+// maxDropped bounds what is remembered of a state that only one end has:
 // more than a run agrees on at a time was not lost by a cut.
 const maxDropped = 2 * commitMost
 
-// dropped notes a message that this end agreed on and the other did not, or not so:
+// dropped notes a message that one end agreed on and the other did not, or not so:
 // it went from one end to the other all the same.
 func (r *run) dropped(k agreed.Key, rec agreed.Record) {
 	if len(r.brought) < maxDropped {

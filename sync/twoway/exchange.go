@@ -761,18 +761,32 @@ func (r *run) commit() error {
 	r.safe = nil
 	r.committed = time.Now()
 	if r.flying {
-		return r.tellAgreed(s, r.end.record(s))
+		return r.agreeDurable(s)
 	}
 	return r.agree(s)
 }
 
-func (r *run) agree(s tracker.Settled) error { return r.tellAgreed(s, r.end.settle(s)) }
-
-// tellAgreed has the agent agree on what this end has taken over.
-func (r *run) tellAgreed(s tracker.Settled, err error) error {
-	if err != nil {
+// agree makes durable what was done here, and has both ends agree on it.
+func (r *run) agree(s tracker.Settled) error {
+	if err := r.end.syncDirs(); err != nil {
 		return r.local(err)
 	}
+	return r.agreeDurable(s)
+}
+
+// agreeDurable has both ends take over what is durable at both, side by side: each
+// waits for its disk. Where only one of them gets to it, the next run finds that by
+// the digests.
+func (r *run) agreeDurable(s tracker.Settled) error {
+	r.tellAgreed(s)
+	if err := r.end.record(s); err != nil {
+		return r.local(err)
+	}
+	return nil
+}
+
+// tellAgreed has the agent take over what is agreed on.
+func (r *run) tellAgreed(s tracker.Settled) {
 	m := &smd2.Agree{Folders: s.Folders, NoFolders: s.NoFolders}
 	for len(s.Drop)+len(s.Entries)+len(m.Folders)+len(m.NoFolders) > 0 {
 		n := min(len(s.Drop), agreeMost)
@@ -782,7 +796,6 @@ func (r *run) tellAgreed(s tracker.Settled, err error) error {
 		r.send(m)
 		m = &smd2.Agree{}
 	}
-	return nil
 }
 
 // tally counts an op that was done.

@@ -495,8 +495,12 @@ func (r *run) intersect(ctx context.Context, folder string) error {
 	if err != nil {
 		return err
 	}
-	for unique := range theirs {
-		drop = append(drop, agreed.Key{Folder: folder, Unique: unique})
+	for unique, t := range theirs {
+		k := agreed.Key{Folder: folder, Unique: unique}
+		drop = append(drop, k)
+		if _, noted := r.brought[k]; !noted {
+			r.dropped(k, agreed.Record{Mark: t.Mark, Sum: t.Sum, Size: t.Size})
+		}
 	}
 	if err := r.end.settle(tracker.Settled{Drop: mine}); err != nil {
 		return err
