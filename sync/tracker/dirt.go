@@ -1,6 +1,12 @@
 package tracker
 
-import "path"
+import (
+	"path"
+	"slices"
+
+	"smd-applet/sync/maildir"
+	"smd-applet/sync/reconcile"
+)
 
 // maxDirty is how many changed names of one folder are remembered one by one.
 const maxDirty = 4096
@@ -52,4 +58,49 @@ func (t *Tracker) TouchAll() { t.dirty.all = true }
 // Dirty reports whether [Tracker.Refresh] would look at anything.
 func (t *Tracker) Dirty() bool {
 	return !t.scanned || t.dirty.all || len(t.dirty.folders) > 0
+}
+
+// Withhold has the next look tell of what the last one found gone and of no place it
+// went to: for the caller that cannot look again until nothing moves. A message that
+// a person moves meanwhile may be seen to leave before it is seen to arrive, and the
+// other end would take it for a deleted one.
+func (t *Tracker) Withhold() {
+	if t.looked.all {
+		for remote := range t.folders {
+			t.withhold(remote, nil)
+		}
+		return
+	}
+	for local, names := range t.looked.folders {
+		remote, err := t.opt.Store.Remote(local)
+		if err != nil {
+			continue // nothing was noted of it
+		}
+		uniques := make(map[string]bool)
+		for name := range names {
+			unique, _ := maildir.SplitFlags(name)
+			uniques[unique] = true
+		}
+		if names == nil {
+			uniques = nil
+		}
+		t.withhold(remote, uniques)
+	}
+}
+
+// withhold withholds what is gone of a folder, by unique name; all of it where there
+// is nil.
+func (t *Tracker) withhold(remote string, uniques map[string]bool) {
+	f := t.folders[remote]
+	if f == nil {
+		return
+	}
+	before := len(f.items)
+	f.items = slices.DeleteFunc(f.items, func(it *item) bool {
+		return it.kind == reconcile.Gone && it.to == nil && (uniques == nil || uniques[it.unique])
+	})
+	if f.vanished || len(f.items) < before {
+		f.vanished = false
+		t.TouchFolder(t.localOf(remote))
+	}
 }

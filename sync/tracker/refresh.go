@@ -30,7 +30,8 @@ func (t *Tracker) Refresh(ctx context.Context, all bool) (err error) {
 		return nil // nothing moved, here or in the state
 	}
 	dirty := t.dirty
-	t.dirty = dirt{}
+	t.dirty, t.looked = dirt{}, dirty
+	t.looked.all = all || dirty.all || !t.scanned
 	defer func() {
 		if err != nil {
 			t.dirty.all = true
@@ -41,7 +42,7 @@ func (t *Tracker) Refresh(ctx context.Context, all bool) (err error) {
 		for _, f := range t.folders {
 			f.bySum = nil // the last run took from it what it paired
 		}
-		if all || dirty.all || !t.scanned {
+		if t.looked.all {
 			if err := t.scan(ctx, tx); err != nil {
 				return err
 			}
@@ -149,11 +150,12 @@ const maxFollowUps = 10
 // followUp looks again at the folders that changed since they were read, until none
 // does: a message that moved meanwhile was seen in both places, or in neither.
 func (t *Tracker) followUp(ctx context.Context, tx *agreed.Tx, read []listed) error {
+	var again map[string]maildir.Folder
 	for range maxFollowUps {
 		if len(t.folders) == 0 {
 			return nil // there is nothing to tell
 		}
-		again := make(map[string]maildir.Folder)
+		again = make(map[string]maildir.Folder)
 		for i := range read {
 			l := &read[i]
 			if t.Excluded(path.Join(l.folder.Path, "cur")) || t.Excluded(path.Join(l.folder.Path, "new")) {
@@ -176,6 +178,9 @@ func (t *Tracker) followUp(ctx context.Context, tx *agreed.Tx, read []listed) er
 				return err
 			}
 		}
+	}
+	for remote := range again {
+		t.withhold(remote, nil)
 	}
 	return nil
 }

@@ -255,7 +255,11 @@ func (t *Tracker) SplitDoubles(ctx context.Context) error {
 	if len(doubles) == 0 {
 		return nil
 	}
-	return t.Refresh(ctx, false)
+	if err := t.Refresh(ctx, false); err != nil {
+		return err
+	}
+	t.Withhold()
+	return nil
 }
 
 // Loss is what a folder lost since the agreement.

@@ -26,6 +26,7 @@ type Tracker struct {
 	folders map[string]*folder // those with something to tell, by remote path
 	touched map[agreed.Key]agreed.Seen
 	dirty   dirt
+	looked  dirt   // where the last look was
 	scanned bool   // a full scan has been made
 	version uint64 // of the state, at the last look
 

@@ -467,9 +467,10 @@ func (e *End) look(ctx context.Context, w Watch, all bool) error {
 		}
 		all = false
 		if e.takeWatch(w); !e.Tracker.Dirty() {
-			break
+			return nil
 		}
 	}
+	e.Tracker.Withhold()
 	return nil
 }
 
