@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
-	"time"
 
 	"smd-applet/sync/apply"
 	"smd-applet/sync/serve"
+	"smd-applet/sync/synctest"
 )
 
 // A run fails between listing what it is about to put in place and doing so. Another
@@ -26,7 +26,7 @@ func TestListedButNotPlaced(t *testing.T) {
 		}
 	}
 
-	client.tick()
+	synctest.Tick(t, client.home)
 
 	into := filepath.Join(client.box.Root, "new")
 	aside := into + ".aside"
@@ -57,21 +57,5 @@ func TestListedButNotPlaced(t *testing.T) {
 	}
 	if _, err := os.Stat(client.files().Placed()); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the list stays: %v", err)
-	}
-}
-
-// tick waits until what is written is younger than all there is.
-func (e *end) tick() {
-	e.t.Helper()
-	file := filepath.Join(e.home, "clock")
-	now := func() time.Time {
-		err := os.WriteFile(file, nil, 0o600)
-		st, statErr := os.Stat(file)
-		if err := errors.Join(err, statErr); err != nil {
-			e.t.Fatal(err)
-		}
-		return st.ModTime()
-	}
-	for before := now(); !now().After(before); {
 	}
 }

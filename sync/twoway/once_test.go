@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"smd-applet/sync/synctest"
 	"smd-applet/sync/twoway"
@@ -317,7 +316,7 @@ func TestSameContentStaysTwice(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				p.client.tick()
+				synctest.Tick(t, p.client.home)
 				var err error
 				if happened, err = mishap(p, cases); err != nil && !happened {
 					t.Fatal(err)
@@ -330,25 +329,6 @@ func TestSameContentStaysTwice(t *testing.T) {
 			}
 			t.Attr("cases", strconv.Itoa(cases))
 		})
-	}
-}
-
-// tick waits for the file system's clock to go on: what comes then is younger.
-func (s *side) tick() {
-	s.t.Helper()
-	name := filepath.Join(s.home, "tick")
-	written := func() time.Time {
-		err := os.WriteFile(name, nil, 0o600)
-		st, statErr := os.Stat(name)
-		if err != nil || statErr != nil {
-			s.t.Fatal(err, statErr)
-		}
-		return st.ModTime()
-	}
-	for first := written(); !written().After(first); {
-	}
-	if err := os.Remove(name); err != nil {
-		s.t.Fatal(err)
 	}
 }
 
