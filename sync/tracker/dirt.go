@@ -76,13 +76,13 @@ func (t *Tracker) Withhold() {
 		if err != nil {
 			continue // nothing was noted of it
 		}
-		uniques := make(map[string]bool)
+		var uniques map[string]bool
+		if names != nil {
+			uniques = make(map[string]bool, len(names))
+		}
 		for name := range names {
 			unique, _ := maildir.SplitFlags(name)
 			uniques[unique] = true
-		}
-		if names == nil {
-			uniques = nil
 		}
 		t.withhold(remote, uniques)
 	}

@@ -50,7 +50,14 @@ func (t *Tracker) Refresh(ctx context.Context, all bool) (err error) {
 		} else if err := t.look(ctx, tx, dirty); err != nil {
 			return err
 		}
-		return t.findMoves(ctx, tx)
+		if err := t.findMoves(ctx, tx); err != nil {
+			return err
+		}
+		for _, remote := range t.restless {
+			t.withhold(remote, nil)
+		}
+		t.restless = nil
+		return nil
 	})
 	if err == nil {
 		t.version = t.opt.DB.Version()
@@ -90,7 +97,7 @@ func filesOf(sub string, list []maildir.File) []file {
 func (t *Tracker) scan(ctx context.Context, tx *agreed.Tx) error {
 	t.folders = make(map[string]*folder)
 	t.marks = make(map[agreed.Mark]*agreed.Mark) // of all that is told of from now on
-	t.damaged, t.doubles, t.half = nil, nil, nil
+	t.damaged, t.doubles, t.half, t.restless = nil, nil, nil, nil
 	waiting := make(map[string][]file) // cur, until new comes
 	alone := make(map[string]maildir.Folder)
 	var read []listed
@@ -179,9 +186,7 @@ func (t *Tracker) followUp(ctx context.Context, tx *agreed.Tx, read []listed) er
 			}
 		}
 	}
-	for remote := range again {
-		t.withhold(remote, nil)
-	}
+	t.restless = slices.Collect(maps.Keys(again))
 	return nil
 }
 

@@ -30,10 +30,11 @@ type Tracker struct {
 	scanned bool   // a full scan has been made
 	version uint64 // of the state, at the last look
 
-	damaged []agreed.Key
-	doubles []maildir.Name   // messages that share another's unique name
-	half    []maildir.Folder // of which a crash left one directory alone
-	skipped []string
+	damaged  []agreed.Key
+	doubles  []maildir.Name   // messages that share another's unique name
+	half     []maildir.Folder // of which a crash left one directory alone
+	restless []string         // folders that changed in each of a scan's looks
+	skipped  []string
 
 	legacy bool  // the state was imported: some messages are known by SMD's digests
 	since  int64 // of an imported state: files not touched since then are as it says
