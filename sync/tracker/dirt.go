@@ -17,6 +17,42 @@ type dirt struct {
 	folders map[string]map[string]bool // names, by local folder; nil: the whole folder
 }
 
+func (d *dirt) touch(folder, name string) {
+	names, known := d.folders[folder]
+	switch {
+	case known && names == nil:
+		return
+	case len(names) >= maxDirty:
+		d.folders[folder] = nil
+		return
+	case !known:
+		d.touchFolder(folder)
+		names = make(map[string]bool)
+		d.folders[folder] = names
+	}
+	names[name] = true
+}
+
+func (d *dirt) touchFolder(folder string) {
+	if d.folders == nil {
+		d.folders = make(map[string]map[string]bool)
+	}
+	d.folders[folder] = nil
+}
+
+// add adds what another look is for.
+func (d *dirt) add(more dirt) {
+	d.all = d.all || more.all
+	for folder, names := range more.folders {
+		if names == nil {
+			d.touchFolder(folder)
+		}
+		for name := range names {
+			d.touch(folder, name)
+		}
+	}
+}
+
 // Touch says that something happened to a file of this local path (below home),
 // such as "Mail/.work/cur/1.host:2,S".
 func (t *Tracker) Touch(local string) {
@@ -26,31 +62,11 @@ func (t *Tracker) Touch(local string) {
 		t.dirty.all = true
 		return
 	}
-	folder = path.Clean(folder)
-	if t.dirty.folders == nil {
-		t.dirty.folders = make(map[string]map[string]bool)
-	}
-	names, known := t.dirty.folders[folder]
-	switch {
-	case known && names == nil:
-		return
-	case len(names) >= maxDirty:
-		t.dirty.folders[folder] = nil
-		return
-	case !known:
-		names = make(map[string]bool)
-		t.dirty.folders[folder] = names
-	}
-	names[name] = true
+	t.dirty.touch(path.Clean(folder), name)
 }
 
 // TouchFolder says that anything may have happened in a local folder.
-func (t *Tracker) TouchFolder(local string) {
-	if t.dirty.folders == nil {
-		t.dirty.folders = make(map[string]map[string]bool)
-	}
-	t.dirty.folders[local] = nil
-}
+func (t *Tracker) TouchFolder(local string) { t.dirty.touchFolder(local) }
 
 // TouchAll says that anything may have happened.
 func (t *Tracker) TouchAll() { t.dirty.all = true }
@@ -60,18 +76,24 @@ func (t *Tracker) Dirty() bool {
 	return !t.scanned || t.dirty.all || len(t.dirty.folders) > 0
 }
 
-// Withhold has the next look tell of what the last one found gone and of no place it
-// went to: for the caller that cannot look again until nothing moves. A message that
-// a person moves meanwhile may be seen to leave before it is seen to arrive, and the
-// other end would take it for a deleted one.
+// Rest says that nothing moved since the last look: what it and those before it found
+// gone is gone.
+func (t *Tracker) Rest() { t.looked = dirt{} }
+
+// Withhold has the next look tell of what the looks since [Tracker.Rest] found gone and
+// of no place it went to: for the caller that cannot look again until nothing moves. A
+// message that a person moves meanwhile may be seen to leave before it is seen to
+// arrive, and the other end would take it for a deleted one.
 func (t *Tracker) Withhold() {
-	if t.looked.all {
+	looked := t.looked
+	t.Rest()
+	if looked.all {
 		for remote := range t.folders {
 			t.withhold(remote, nil)
 		}
 		return
 	}
-	for local, names := range t.looked.folders {
+	for local, names := range looked.folders {
 		remote, err := t.opt.Store.Remote(local)
 		if err != nil {
 			continue // nothing was noted of it

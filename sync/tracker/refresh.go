@@ -30,8 +30,9 @@ func (t *Tracker) Refresh(ctx context.Context, all bool) (err error) {
 		return nil // nothing moved, here or in the state
 	}
 	dirty := t.dirty
-	t.dirty, t.looked = dirt{}, dirty
-	t.looked.all = all || dirty.all || !t.scanned
+	t.dirty = dirt{}
+	dirty.all = dirty.all || all || !t.scanned
+	t.looked.add(dirty)
 	defer func() {
 		if err != nil {
 			t.dirty.all = true
@@ -42,7 +43,7 @@ func (t *Tracker) Refresh(ctx context.Context, all bool) (err error) {
 		for _, f := range t.folders {
 			f.bySum = nil // the last run took from it what it paired
 		}
-		if t.looked.all {
+		if dirty.all {
 			if err := t.scan(ctx, tx); err != nil {
 				return err
 			}
@@ -157,12 +158,12 @@ const maxFollowUps = 10
 // followUp looks again at the folders that changed since they were read, until none
 // does: a message that moved meanwhile was seen in both places, or in neither.
 func (t *Tracker) followUp(ctx context.Context, tx *agreed.Tx, read []listed) error {
-	var again map[string]maildir.Folder
+	changed := make(map[string]bool)
 	for range maxFollowUps {
 		if len(t.folders) == 0 {
 			return nil // there is nothing to tell
 		}
-		again = make(map[string]maildir.Folder)
+		again := make(map[string]maildir.Folder)
 		for i := range read {
 			l := &read[i]
 			if t.Excluded(path.Join(l.folder.Path, "cur")) || t.Excluded(path.Join(l.folder.Path, "new")) {
@@ -174,7 +175,7 @@ func (t *Tracker) followUp(ctx context.Context, tx *agreed.Tx, read []listed) er
 			}
 			if !now.Equal(l.before) {
 				l.before = now
-				again[l.remote] = l.folder
+				again[l.remote], changed[l.remote] = l.folder, true
 			}
 		}
 		if len(again) == 0 {
@@ -186,7 +187,7 @@ func (t *Tracker) followUp(ctx context.Context, tx *agreed.Tx, read []listed) er
 			}
 		}
 	}
-	t.restless = slices.Collect(maps.Keys(again))
+	t.restless = slices.Collect(maps.Keys(changed))
 	return nil
 }
 

@@ -26,14 +26,14 @@ type Tracker struct {
 	folders map[string]*folder // those with something to tell, by remote path
 	touched map[agreed.Key]agreed.Seen
 	dirty   dirt
-	looked  dirt   // where the last look was
+	looked  dirt   // where the looks since [Tracker.Rest] were
 	scanned bool   // a full scan has been made
 	version uint64 // of the state, at the last look
 
 	damaged  []agreed.Key
 	doubles  []maildir.Name   // messages that share another's unique name
 	half     []maildir.Folder // of which a crash left one directory alone
-	restless []string         // folders that changed in each of a scan's looks
+	restless []string         // folders that changed during a scan that had no last look
 	skipped  []string
 
 	legacy bool  // the state was imported: some messages are known by SMD's digests

@@ -3,6 +3,7 @@ package twoway_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -199,12 +200,81 @@ func TestChangesDuringSync(t *testing.T) {
 	}
 }
 
+// TestMovedInARestlessMailbox has a message be moved at the server, and be filed anew at
+// the client whenever that looks: it is never where the watch just said.
+func TestMovedInARestlessMailbox(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	if err := errors.Join(p.client.box.AddFolder("."), p.side.box.AddFolder(".")); err != nil {
+		t.Fatal(err)
+	}
+	message, err := p.client.box.DeliverContent(".a", []byte("Subject: 1\n\nbody\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	on := &onTheMove{follower: follow(t, t.Context(), p.client), box: p.client.box, message: message}
+	line, err := p.resident(t.Context(), on, follow(t, t.Context(), p.side))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := line.run(t.Context(), p.opt); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.side.box.Move(message, "."); err != nil {
+		t.Fatal(err)
+	}
+	on.moves = 40 // more than it is looked at in one run
+	for range 3 {
+		if _, err := line.run(t.Context(), p.opt); err != nil {
+			t.Fatal(err)
+		}
+		on.moves = 0
+	}
+	if err := line.close(); err != nil {
+		t.Error(err)
+	}
+	p.equal()
+	if all, err := p.client.box.Messages(""); err != nil || len(all) != 1 {
+		t.Fatalf("%v, %q", err, all)
+	}
+}
+
+// onTheMove is a watch that tells of a message leaving before it tells of it arriving,
+// of one that is filed anew again and again.
+type onTheMove struct {
+	*follower
+	box     *synctest.Mailbox
+	message string
+	moves   int
+	arrived string // not told of yet
+}
+
+func (r *onTheMove) Take() (files, folders []string, all bool) {
+	files, folders, all = r.follower.Take()
+	if r.moves == 0 {
+		return files, folders, all
+	}
+	r.moves--
+	left, before := r.message, r.arrived
+	moved, err := r.box.Refile(r.message, ".a")
+	if err != nil {
+		r.t.Error(err)
+	}
+	r.message, r.arrived = moved, "Mail/"+moved
+	files = []string{"Mail/" + left}
+	if before != "" {
+		files = append(files, before)
+	}
+	return files, folders, all
+}
+
 // follower is a watch of the system's that has no delay: what it is asked for has
 // all that happened before.
 type follower struct {
 	*watch.Tree
-	t    testing.TB
-	home string
+	t     testing.TB
+	home  string
+	asked int
 }
 
 func follow(t testing.TB, ctx context.Context, s *side) *follower {
@@ -212,15 +282,18 @@ func follow(t testing.TB, ctx context.Context, s *side) *follower {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &follower{tree, t, s.home}
+	return &follower{Tree: tree, t: t, home: s.home}
 }
 
-// Take puts an empty file, which is no message, where the watch has to see it.
+// Take puts an empty file, which is no message, where the watch has to see it. Each has
+// a name of its own: what is told late of the one before says nothing of this one.
 func (f *follower) Take() (files, folders []string, all bool) {
 	if !f.Live() {
 		return nil, nil, true // the system has no watches left
 	}
-	local := "Mail/cur/barrier"
+	const barrier = "Mail/cur/barrier"
+	f.asked++
+	local := fmt.Sprint(barrier, f.asked)
 	path := filepath.Join(f.home, local)
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		f.t.Error(err)
@@ -231,7 +304,7 @@ func (f *follower) Take() (files, folders []string, all bool) {
 		names, dirs, everything := f.Tree.Take()
 		files, folders, all = append(files, names...), append(folders, dirs...), all || everything
 		if slices.Contains(files, local) {
-			return slices.DeleteFunc(files, func(n string) bool { return n == local }), folders, all
+			return slices.DeleteFunc(files, func(n string) bool { return strings.HasPrefix(n, barrier) }), folders, all
 		}
 		select {
 		case <-f.Changed():

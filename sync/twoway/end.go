@@ -458,7 +458,9 @@ func (e *End) look(ctx context.Context, w Watch, all bool) error {
 		return err
 	}
 	if w == nil {
-		return e.Tracker.Refresh(ctx, all)
+		err := e.Tracker.Refresh(ctx, all)
+		e.Tracker.Rest()
+		return err
 	}
 	e.takeWatch(w)
 	for range maxLooks {
@@ -467,6 +469,7 @@ func (e *End) look(ctx context.Context, w Watch, all bool) error {
 		}
 		all = false
 		if e.takeWatch(w); !e.Tracker.Dirty() {
+			e.Tracker.Rest()
 			return nil
 		}
 	}

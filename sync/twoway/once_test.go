@@ -74,8 +74,11 @@ func TestEarlyArrivalIsKeptOnce(t *testing.T) {
 	}
 }
 
-func earlyArrival(t *testing.T, beforeLook bool, here, there string) {
-	p := newPairWithRoots(t)
+// announced returns a resident pair whose client was just told of the only message, at
+// the server.
+func announced(t *testing.T) (p *pair, line *resident, message string) {
+	t.Helper()
+	p = newPairWithRoots(t)
 	watch := observe(p.side.home)
 	line, err := p.resident(t.Context(), observe(p.client.home), watch)
 	if err != nil {
@@ -84,11 +87,16 @@ func earlyArrival(t *testing.T, beforeLook bool, here, there string) {
 	if _, err := line.run(t.Context(), p.opt); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.side.box.Deliver("."); err != nil {
+	if message, err = p.side.box.Deliver("."); err != nil {
 		t.Fatal(err)
 	}
 	watch.nudge()
 	<-line.client.Changed()
+	return p, line, message
+}
+
+func earlyArrival(t *testing.T, beforeLook bool, here, there string) {
+	p, line, _ := announced(t)
 	arrived, done := false, false
 	do := func() {
 		if arrived && !done {
@@ -337,21 +345,7 @@ func TestSameContentStaysTwice(t *testing.T) {
 // there.
 func TestListGoesWithItsState(t *testing.T) {
 	t.Parallel()
-	p := newPairWithRoots(t)
-	watch := observe(p.side.home)
-	line, err := p.resident(t.Context(), observe(p.client.home), watch)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := line.run(t.Context(), p.opt); err != nil {
-		t.Fatal(err)
-	}
-	message, err := p.side.box.Deliver(".")
-	if err != nil {
-		t.Fatal(err)
-	}
-	watch.nudge()
-	<-line.client.Changed()
+	p, line, message := announced(t)
 	ctx, giveUp := context.WithCancel(t.Context())
 	line.end.Changed = func(string, string, string) { giveUp() } // it is in its place
 	if res, err := line.run(ctx, p.opt); !errors.Is(err, context.Canceled) {
