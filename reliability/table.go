@@ -30,6 +30,7 @@ var chapters = []chapter{
 		{"mail programs at work on both mailboxes during the run", "sync/twoway", "TestChangesDuringSync"},
 		{"a message flagged or moved, at either end or both, between its early arrival and the run, or in the run: kept once", "sync/twoway", "TestEarlyArrivalIsKeptOnce"},
 		{"a message flagged, or moved away, between the look and the reading of it", "sync/tracker", "TestReadAfterARename"},
+		{"a message moved at one end, and filed anew at the other whenever that looks: kept once", "sync/twoway", "TestMovedInARestlessMailbox"},
 		{"a line cut at each frame, or an end dead at each step, then the message flagged, moved or edited at either end or both, smd/2: kept once", "sync/twoway", "TestMovedAfterAMishapIsKeptOnce"},
 		{"so while a new content of a message both have is on its way", "sync/twoway", "TestEditedAfterAMishapIsKeptOnce"},
 		{"so while each end has a message of the same content: both stay", "sync/twoway", "TestSameContentStaysTwice"},
