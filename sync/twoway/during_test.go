@@ -3,7 +3,6 @@ package twoway_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -204,10 +203,7 @@ func TestChangesDuringSync(t *testing.T) {
 // the client whenever that looks: it is never where the watch just said.
 func TestMovedInARestlessMailbox(t *testing.T) {
 	t.Parallel()
-	p := newPair(t)
-	if err := errors.Join(p.client.box.AddFolder("."), p.side.box.AddFolder(".")); err != nil {
-		t.Fatal(err)
-	}
+	p := newPairWithRoots(t)
 	message, err := p.client.box.DeliverContent(".a", []byte("Subject: 1\n\nbody\n"))
 	if err != nil {
 		t.Fatal(err)
